@@ -1,0 +1,1 @@
+"""TrCLIP-VAD: weakly supervised video anomaly detection with captions and their rewrites."""
