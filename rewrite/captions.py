@@ -73,7 +73,7 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                     where = f"{path}:{reader.line_num}"
                     if None in row:
                         raise InputError(where, "has more cells than the header", "Quote commas inside a caption.")
-                    yield where, {k: _cell(v) for k, v in row.items() if v not in (None, "") or k == "text"}
+                    yield where, {k: _cell(k, v) for k, v in row.items() if v or k == "text"}
             except csv.Error as error:
                 raise InputError(f"{path}:{reader.line_num}", str(error), "Mend the line.") from None
         case ".txt":
@@ -197,15 +197,13 @@ def _number(row: dict[str, Any], name: str, where: str) -> float | None:
     return float(value)
 
 
-def _cell(value: str | None) -> Any:
-    """A csv cell as the number it spells, else as text (a caption of digits alone stays text by its column)."""
-    text = value or ""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+def _cell(column: str, value: str | None) -> Any:
+    """A csv cell, as a number only in the columns that hold one."""
+    kind: Any = {"start": float, "end": float, "snippet": int}.get(column, str)
+    try:
+        return kind(value or "")
+    except ValueError:
+        return value
 
 
 def _decode(path: Path) -> str:
