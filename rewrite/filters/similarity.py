@@ -1,0 +1,68 @@
+"""Does it speak of the same thing? A band of cosine similarity, no proof of faithfulness.
+
+Cosine is a floor (drop the unrelated and the hollow) and a ceiling (drop what says the same in the same words).
+It cannot see a swapped role or a lost "not": those pairs score higher than most good paraphrases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from rewrite.errors import ModelError
+from rewrite.records import Candidate, Verdict
+from rewrite.settings import describe, operational, setting
+from rewrite.weights import locate, weights_digest
+
+DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """Reasons: too_far, too_near. Stores `similarity`, the cosine of both texts' embeddings, in [-1, 1].
+
+    The floor belongs to its encoder: 0.55 was measured for MiniLM and means nothing for another.
+    """
+
+    model: str = setting(DEFAULT, "sentence encoder: a folder, or a hub name in the local cache")
+    floor: float = setting(0.55, "cosine below which the rewrite lost the matter")
+    ceiling: float = setting(0.98, "cosine above which it says nothing new")
+    batch: int = operational(64, "texts encoded at a time")
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.floor < self.ceiling <= 1:
+            raise ValueError("-1 <= floor < ceiling <= 1 is needed")
+
+    def identity(self) -> dict[str, Any]:
+        path = locate(self.model, "a sentence encoder")
+        if not (path / "modules.json").is_file():
+            todo = "Give a sentence-transformers folder: --set similarity.model=PATH."
+            raise ModelError(path, "is not a sentence encoder (it has no modules.json)", todo)
+        settings = describe(self, identity_only=True)
+        return {**settings, "model": path.name if "/" not in self.model or path.exists() else self.model,
+                "weights": weights_digest(path), "scale": "cosine"}
+
+    def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
+        if not candidates:
+            return []
+        texts = sorted({t for c in candidates for t in (c.draft.source, c.text)})
+        vectors = _encoder(str(locate(self.model, "a sentence encoder"))).encode(
+            texts, batch_size=self.batch, normalize_embeddings=True, show_progress_bar=False
+        )
+        row = {text: index for index, text in enumerate(texts)}
+        verdicts = []
+        for c in candidates:
+            # Three digits: the last bits differ between machines and batch shapes, a verdict should not.
+            cosine = round(float(vectors[row[c.draft.source]] @ vectors[row[c.text]]), 3)
+            reason = "too_far" if cosine < self.floor else "too_near" if cosine > self.ceiling else ""
+            verdicts.append(Verdict(not reason, reason, {"similarity": cosine}))
+        return verdicts
+
+
+@lru_cache(maxsize=2)
+def _encoder(path: str) -> Any:
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(path, local_files_only=True)
