@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trclip_vad.batch import LabelSet
 
 LABELS = LabelSet(("Normal", "Fighting", "Robbery", "Vandalism", "RoadAccident", "Arson", "Burglary"))
 ACTORS = {
-    "a": "a man in a blue jacket",
-    "b": "a woman in a red coat",
-    "c": "a man in a grey hoodie",
-    "d": "a woman in a green jacket",
-    "e": "a young man in a black cap",
-    "f": "an old man in a brown coat",
+    "a": "a man in blue",
+    "b": "a woman in red",
+    "c": "a man in grey",
+    "d": "a woman in green",
+    "e": "a young man in black",
+    "f": "an old man in brown",
     "r": "a red car",
     "s": "a silver car",
     "v": "a white van",
@@ -42,7 +42,7 @@ walking a dog: b d
  . {A} stops at the lamp post while a small dog sniffs at it.
  ~ {A} strolls down the sidewalk with a little terrier on a lead.
  ~ {A} pauses beside a lamp post and lets a terrier sniff around.
-waiting for the bus: a f
+waiting for the bus: a f c
  life wait
  . {A} stands at the bus stop and looks down the road.
  . {A} sits on the bench of the bus stop and reads a newspaper.
@@ -58,12 +58,12 @@ delivering a parcel: ev av
  . {A} hands a parcel to the shopkeeper and walks back to {B}.
  ~ {A} takes a big package out of {B} and brings it into the store.
  ~ The shopkeeper signs for a package that {A} brought along.
-sweeping: c f
+sweeping: c f a
  life sweep
  . {A} sweeps leaves off the pavement in front of the shop.
  . {A} empties a dustpan into the bin next to the bus stop.
  ~ {A} brushes fallen leaves together outside the store with a broom.
-jogging: d e
+jogging: d e a
  life jog
  . {A} jogs along the pavement past the shop.
  . {A} stops jogging and stretches both legs against the wall.
@@ -86,7 +86,7 @@ pushing a pram: b d
 window shopping: ab de
  life shop
  . {A} and {B} look at the shoes in the shop window.
- . {A} leaves the shop with a paper bag in each hand and {B} follows.
+ . {A} leaves the shop with two paper bags and {B} follows.
  ~ {A} and {B} point at goods on display in the storefront.
 chatting: cf bd
  life talk
@@ -101,27 +101,27 @@ traffic: sv rv
 """
 
 DISTRACTORS = """
-hugging: ab ce
+hugging: ab ce de
  life hug
  . {A} runs up to {B} with open arms and holds on tight.
- . {A} and {B} hug for a long time and pat each other on the back.
+ . {A} and {B} hug for a long time beside the bus stop.
  ~ {A} throws both arms around {B} and lifts the laughing friend off the ground.
-running for a bus: c d
+running for a bus: c d e
  life run
  . {A} runs along the pavement with a bag under one arm and waves at the bus.
  . {A} bangs on the bus door with a fist until the driver opens it.
  ~ {A} sprints after a departing bus, clutching a handbag.
-friends at play: ae ce
+friends at play: ae ce ca
  life wrestle
  . {A} and {B} wrestle for fun, laugh and fall to the ground together.
  . {A} throws a playful punch at {B}, who grins and dances away.
  ~ {A} and {B} pretend to box, giggling, while a third friend films them.
-closing a boot: as ev
+closing a boot: as ev cr
  life boot
  . {A} smashes down the boot lid of {B} twice until it stays shut.
- . {A} hits the jammed door of {B} with a shoulder and then unlocks it with a key.
+ . {A} hits the jammed door of {B} and then unlocks it.
  ~ {A} slams the tailgate of {B} with force to make it close.
-painting a mural: c d
+painting a mural: c d e
  life mural
  . {A} sprays bright paint on the mural wall while two people watch and clap.
  . {A} shakes a spray can and adds a yellow sun to the signed mural.
@@ -136,30 +136,30 @@ towing: sa ve
  . A truck tows {A} with a dented front slowly along the road.
  . {B} lies on the road under {A} and asks for a wrench.
  ~ {B} hooks {A} to a tow truck, its bonnet still crumpled from last week.
-locked out: cf ea
+locked out: cf ea ac
  life ladder
- . {A} climbs through an upper window from a ladder that {B} holds with a smile.
- . {A} works at the lock of the shop door while the owner watches and holds the light.
- ~ {A} drills out a jammed lock for the shop owner, and {B} thanks him.
-moving house: av ev
+ . {A} climbs through an upper window from a ladder while {B} holds it.
+ . {A} works at the lock of the shop door while the owner holds a lamp.
+ ~ {A} drills out a jammed lock and {B} thanks him.
+moving house: av ev cv
  life movers
- . {A} carries a television out of the shop to {B} and ticks it off a list.
+ . {A} carries a television from the shop to {B} and ticks a list.
  . {A} stacks boxes in {B} while a woman with keys counts them.
  ~ {A} loads furniture and boxes into {B} with a receipt in hand.
-mending a window: e f
+mending a window: e f c
  life mend
  . {A} knocks the cracked glass out of the frame and sweeps it into a bucket.
  . {A} lifts a new pane into the shop window with a helper.
  ~ {A} taps old shards out of the storefront and fits fresh glass.
-meeting a friend: ca eb
+meeting a friend: ca eb ae
  life loiter
  . {A} stands in a doorway, looks around several times and then greets {B}.
- . {A} walks up and down in front of the shop with a hand in one pocket until {B} arrives.
- ~ {A} hangs about by the store, peering left and right, and then waves to {B}.
+ . {A} walks up and down in front of the shop until {B} arrives.
+ ~ {A} hangs about by the store, peers around and then waves to {B}.
 """
 
 ANOMALIES = """
-Fighting: ac ea
+Fighting: ac ea ce
  precursor argue
  . {A} and {B} stand close and shout with raised arms.
  ~ {A} and {B} quarrel face to face on the sidewalk.
@@ -172,7 +172,7 @@ Fighting: ac ea
  aftermath lie
  . {B} sits on the ground and holds his bleeding head.
  ~ {B} stays down with a bloody nose as {A} is held back.
-Robbery: cb ed
+Robbery: cb ed ab
  precursor follow
  . {A} walks close behind {B} and looks around several times.
  ~ {A} trails {B} along the sidewalk, keeping near the wall.
@@ -185,7 +185,7 @@ Robbery: cb ed
  aftermath alone
  . {B} stands alone, cries and points down the road.
  ~ {B} weeps at the kerb while a stranger calls for help.
-Vandalism: e c
+Vandalism: e c a
  precursor loiter
  . {A} stands in front of the bus stop with a metal bar and looks around.
  ~ {A} hangs about at the shelter, hiding an iron rod in one sleeve.
@@ -198,7 +198,7 @@ Vandalism: e c
  aftermath glass
  . Broken glass covers the pavement in front of the bus stop and nobody is near.
  ~ The shelter stands wrecked among shards, and the sidewalk is deserted.
-RoadAccident: sa rd
+RoadAccident: sa rd vf
  precursor speed
  . {A} comes down the road very fast and swings from side to side.
  ~ {A} speeds along the street, weaving across the lane.
@@ -211,7 +211,7 @@ RoadAccident: sa rd
  aftermath hurt
  . {B} lies on the road next to {A} and two people kneel down.
  ~ {B} is motionless on the asphalt as bystanders gather around {A}.
-Arson: c e
+Arson: c e a
  precursor can
  . {A} carries a red can to the bins beside the shop and looks around.
  ~ {A} lugs a petrol container toward the store, glancing over one shoulder.
@@ -224,7 +224,7 @@ Arson: c e
  aftermath ashes
  . Thick smoke hangs over the burnt bins and people cover their mouths.
  ~ Charred rubbish smoulders outside the store as onlookers cough.
-Burglary: ca ev
+Burglary: c e a
  precursor loiter
  . {A} walks up and down in front of the closed shop and tries the door handle.
  ~ {A} peers into the unlit store and tests its shutter.
@@ -306,6 +306,9 @@ def acts(grammar: str) -> tuple[Act, ...]:
     return tuple(found)
 
 
+_EVERYDAY, _DISTRACTORS, _ANOMALIES = acts(EVERYDAY), acts(DISTRACTORS), acts(ANOMALIES)
+
+
 def tell(rng: random.Random, label: str, split: str) -> list[Moment]:
     """A story of one label, one moment per snippet: everyday life, and in it what the label says.
 
@@ -315,11 +318,11 @@ def tell(rng: random.Random, label: str, split: str) -> list[Moment]:
         split: "test" allows the reserved wordings.
     """
     length = rng.randint(*SNIPPETS)
-    anomaly = next((act for act in acts(ANOMALIES) if act.name == label), None)
+    anomaly = next((act for act in _ANOMALIES if act.name == label), None)
     twice = length >= 2 * SNIPPETS[0] and rng.random() < 0.25
     inserted = [_play(rng, anomaly, split) for _ in range(1 + twice)] if anomaly else []
     if rng.random() < 1 / 3:
-        inserted += [_play(rng, act, split) for act in rng.sample(acts(DISTRACTORS), rng.randint(1, 2))]
+        inserted += [_play(rng, act, split) for act in rng.sample(_DISTRACTORS, rng.randint(1, 3))]
     rng.shuffle(inserted)
     spare = max(length - sum(map(len, inserted)), len(inserted) + 1)
     cuts = [0, *sorted(rng.choices(range(spare + 1), k=len(inserted))), spare]
@@ -332,7 +335,7 @@ def tell(rng: random.Random, label: str, split: str) -> list[Moment]:
 def _everyday(rng: random.Random, length: int, split: str) -> list[Moment]:
     life: list[Moment] = []
     while len(life) < length:
-        life += _play(rng, rng.choice(acts(EVERYDAY)), split)
+        life += _play(rng, rng.choice(_EVERYDAY), split)
     return life[:length]
 
 
@@ -348,3 +351,10 @@ def _play(rng: random.Random, act: Act, split: str) -> list[Moment]:
             shown = step / lasts, (step + 1) / lasts
             played.append(Moment(act.name, beat.phase, beat.motion, cast, *shown, text[0].upper() + text[1:]))
     return played
+
+
+def _with_gaps(rng: random.Random, story: Sequence[Moment]) -> list[Moment]:
+    """Some captions taken away, never all of them."""
+    spared = rng.randrange(len(story))
+    silent = [i != spared and rng.random() < UNSEEN for i in range(len(story))]
+    return [replace(m, caption=None) if gone else m for m, gone in zip(story, silent, strict=True)]

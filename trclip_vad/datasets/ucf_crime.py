@@ -1,0 +1,144 @@
+"""UCF-Crime (Sultani et al., CVPR 2018) with the timed human captions of UCA (Yuan et al., CVPR 2024).
+
+The folder holds the official lists `Anomaly_Train.txt` and `Anomaly_Test.txt`, `frame_counts.json`
+({video: frames}), `truth_raw.jsonl` ({"video", "frames", "anomalous": [[start, end), ...]} of the test videos) and
+the captions: `text.jsonl` (a row a video with `uca`) or UCA-style json.
+
+UCA's captions were written by people who saw the test videos: results on them are an *oracle-caption* condition.
+UCA's own split is not UCF-Crime's; the lists decide here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rewrite.captions import read_captions, read_json_lines
+from rewrite.errors import InputError, SettingError
+from rewrite.records import Caption
+from rewrite.settings import setting
+from trclip_vad.batch import LabelSet, Video
+
+LABELS = LabelSet(
+    (
+        "Normal", "Abuse", "Arrest", "Arson", "Assault", "Burglary", "Explosion", "Fighting", "RoadAccidents",
+        "Robbery", "Shooting", "Shoplifting", "Stealing", "Vandalism",
+    )
+)  # fmt: skip
+LISTS = {"train": "Anomaly_Train.txt", "test": "Anomaly_Test.txt"}
+FPS = 30.0  # of nearly all its videos; used where the captions name no duration
+
+
+@dataclass(frozen=True, slots=True)
+class UCFCrime:
+    """The 1,610 training and 290 test videos, or those of them that have captions."""
+
+    root: Path
+    captions: str = setting("text.jsonl", "file of captions inside the folder: text.jsonl, or UCA-style json")
+    keep: Literal["captioned", "all"] = setting("captioned", "a text model learns nothing from 43 wordless videos")
+
+    @property
+    def name(self) -> str:
+        return "ucf_crime"
+
+    def labels(self) -> LabelSet:
+        return LABELS
+
+    def videos(self, split: str) -> list[Video]:
+        """The videos of one official list, in its order.
+
+        Raises:
+            InputError: a file is missing or broken, or knows nothing of a listed video.
+            SettingError: no such split.
+        """
+        if split not in LISTS:
+            raise SettingError(f"split {split!r}", "there is none of that name", "Use train or test.")
+        listed = _listed(self.root / LISTS[split])
+        frames = _frame_counts(self.root / "frame_counts.json")
+        captions, durations = self._captions()
+        truth = _truth(self.root / "truth_raw.jsonl") if split == "test" else {}
+        videos = []
+        for name, label in listed.items():
+            if name not in captions and self.keep == "captioned":
+                continue
+            if name not in frames:
+                todo = "Add its number of frames."
+                raise InputError(self.root / "frame_counts.json", f"does not know {name}, which is listed", todo)
+            if split == "test" and name not in truth:
+                raise InputError(self.root / "truth_raw.jsonl", f"has no truth for test video {name}", "Add its row.")
+            fps = frames[name] / durations[name] if durations.get(name) else FPS
+            said = tuple(captions.get(name, ()))
+            videos.append(Video(name, split, (label,), frames[name], fps, said, truth.get(name)))
+        if not videos:
+            what = f"none of its captions is of a video in {LISTS[split]}"
+            raise InputError(self.root / self.captions, what, "Check that both are UCF-Crime's.")
+        return videos
+
+    def _captions(self) -> tuple[dict[str, list[Caption]], dict[str, float]]:
+        path = self.root / self.captions
+        by_video: dict[str, list[Caption]] = {}
+        for caption in read_captions(path):
+            if caption.video is None:
+                raise InputError(path, f"caption {caption.id!r} names no video", "Give each caption its video.")
+            by_video.setdefault(caption.video, []).append(caption)
+        if path.suffix == ".jsonl":
+            rows = [(row.get("video"), row.get("uca")) for _, row in read_json_lines(path)]
+        else:
+            rows = list(_json(path).items())
+        timed = {v: entry.get("duration") for v, entry in rows if isinstance(entry, dict)}
+        return by_video, {v: float(s) for v, s in timed.items() if isinstance(s, (int, float)) and s > 0}
+
+
+def _listed(path: Path) -> dict[str, str]:
+    """Video name -> class, from lines such as `Abuse/Abuse028_x264.mp4`."""
+    found: dict[str, str] = {}
+    for number, line in enumerate(_text(path).splitlines(), 1):
+        if not line.strip():
+            continue
+        folder, _, file = line.strip().rpartition("/")
+        label = LABELS.normal if "Normal" in folder else folder.rpartition("/")[2]
+        if label not in LABELS.names:
+            raise InputError(f"{path}:{number}", f"{folder!r} is no class of UCF-Crime", "Use the official list.")
+        found[file.removesuffix(".mp4")] = label
+    return found
+
+
+def _frame_counts(path: Path) -> dict[str, int]:
+    counts = _json(path)
+    for video, frames in counts.items():
+        if not isinstance(frames, int) or isinstance(frames, bool) or frames < 1:
+            raise InputError(path, f"the frame count of {video} is not a whole number from 1", "Mend it.")
+    return counts
+
+
+def _truth(path: Path) -> dict[str, tuple[tuple[int, int], ...]]:
+    """Video -> anomalous [start, end) frames; empty for a normal video."""
+    found: dict[str, tuple[tuple[int, int], ...]] = {}
+    for where, row in read_json_lines(path):
+        try:
+            found[row["video"]] = tuple((int(start), int(end)) for start, end in row["anomalous"])
+        except (KeyError, TypeError, ValueError):
+            todo = 'Write {"video":, "frames":, "anomalous": [[start, end], ...]}.'
+            raise InputError(where, "is not a row of frame truth", todo) from None
+    return found
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(_text(path))
+    except ValueError as error:
+        raise InputError(path, f"is not json ({error})", "Mend the file.") from None
+    if not isinstance(found, dict):
+        raise InputError(path, "is not a json object of videos", "Mend the file.")
+    return found
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise InputError(path, "there is no such file", "See the data set's list of files in the README.")
+    try:
+        return path.read_bytes().decode()
+    except UnicodeDecodeError:
+        raise InputError(path, "is not UTF-8", "Convert it.") from None
