@@ -86,7 +86,9 @@ def _draft(line: bytes, path: Path, number: int) -> Draft:
     try:
         return Draft(**row)
     except TypeError:
-        raise CorpusError(f"{path}:{number}", "is not a draft", "Delete this line: its draft is then asked again.") from None
+        raise CorpusError(
+            f"{path}:{number}", "is not a draft", "Delete this line: its draft is then asked again."
+        ) from None
 
 
 def _first_difference(old: Any, new: Any, path: str = "") -> str:

@@ -30,7 +30,9 @@ def one_writer(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(handle)
-            raise CorpusError(folder, "another process is writing here", "Wait for it, or choose another --out.") from None
+            raise CorpusError(
+                folder, "another process is writing here", "Wait for it, or choose another --out."
+            ) from None
         if _still_there(path, handle):
             break
         os.close(handle)  # its last owner removed the file between our open and our lock

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from rewrite.manifest import digest
 FOLDER = Path(__file__).resolve().parent.parent / "prompts"
 FIELDS = ("instruction", "pairs", "caption")
 STOP = ("\n",)  # one caption, one line
+_PROBE = "A probe crosses the street."
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ class Template:
         shown = [{"source": source, "target": target} for source, target in pairs]
         try:
             return _compile(self.body).render(instruction=self.instruction, pairs=shown, caption=caption).strip()
-        except (TemplateError, ArithmeticError, TypeError, ValueError) as error:
+        except (TemplateError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            # All that a body can raise by itself: it reaches nothing but these three fields.
             raise InputError(f"template {self.name}", f"cannot be rendered ({error})", "Mend its body.") from None
 
 
@@ -91,7 +94,12 @@ def load_templates(names: Iterable[str], folder: Path = FOLDER) -> dict[str, Tem
     Raises:
         InputError: no such template, broken front matter, an unknown field, no pairs.
     """
-    found = {name: _load(name, folder) for name in names}
+    found: dict[str, Template] = {}
+    for asked in dict.fromkeys(names):
+        template = _load(asked, folder)
+        if template.name in found:
+            raise InputError(asked, f"another template is called {template.name!r} too", "Rename one of the files.")
+        found[template.name] = template
     if not found:
         raise InputError("--template", "none was given", f"Choose from: {', '.join(known_templates(folder))}.")
     return found
@@ -105,7 +113,9 @@ def known_templates(folder: Path = FOLDER) -> list[str]:
 def _load(name: str, folder: Path) -> Template:
     path = Path(name) if name.endswith(".md") else folder / f"{name}.md"
     if not path.is_file():
-        raise InputError(f"template {name!r}", f"there is none in {folder}", did_you_mean(name, known_templates(folder)))
+        raise InputError(
+            f"template {name!r}", f"there is none in {folder}", did_you_mean(name, known_templates(folder))
+        )
     try:
         text = path.read_bytes().decode().replace("\r\n", "\n").removeprefix("\ufeff")
     except UnicodeDecodeError:
@@ -115,7 +125,10 @@ def _load(name: str, folder: Path) -> Template:
         raise InputError(path, "has no front matter", "Begin it with ---, the settings, and --- again.")
     head, body = _front_matter(parts[1], path), parts[2]
     _check_body(body, path)
-    return Template(path.stem, head["instruction"].strip(), _pairs(head["pairs"], path), body)
+    template = Template(path.stem, head["instruction"].strip(), _pairs(head.get("pairs"), path), body)
+    if _PROBE not in template.render(_PROBE, template.pairs[:1]):
+        raise InputError(path, "its prompt does not hold the caption", "Place {{ caption }} where it always shows.")
+    return template
 
 
 def _front_matter(text: str, path: Path) -> dict[str, Any]:
@@ -123,9 +136,12 @@ def _front_matter(text: str, path: Path) -> dict[str, Any]:
 
     try:
         head = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or number that is none
         line = getattr(getattr(error, "problem_mark", None), "line", 0) + 2
         raise InputError(f"{path}:{line}", "the front matter is not YAML", "Mend it.") from None
+    repeated = [key for key, count in Counter(re.findall(r"^(\w+):", text, re.MULTILINE)).items() if count > 1]
+    if repeated:  # YAML would let the last one win in silence
+        raise InputError(path, f"the field {repeated[0]!r} stands twice", "Keep one.")
     known = {"kind", "instruction", "pairs"}
     if not isinstance(head, dict):
         raise InputError(path, "the front matter is not a list of settings", "Give kind, instruction and pairs.")
@@ -171,6 +187,7 @@ def _compile(body: str) -> Any:
     global _environment
     if _environment is None:
         _environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+        _environment.globals.clear()  # lipsum() draws by chance, range() can run for ever
     return _environment.from_string(body)
 
 

@@ -109,15 +109,30 @@ def test_a_body_that_never_shows_the_caption_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_setting_is_refused_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="unknown field 'pair'.*Did you mean 'pairs'"):
+    with pytest.raises(InputError, match=r"unknown field 'pair'.*Did you mean 'pairs'"):
         loaded(written(tmp_path, "{{ caption }}", "kind: caption\ninstruction: Say it.\npair: []"))
 
 
 @pytest.mark.parametrize("escape", ["caption.__class__", "caption.__class__.__mro__", "pairs.append(1)"])
 def test_the_sandbox_refuses_an_escape(tmp_path: Path, escape: str) -> None:
-    template = loaded(written(tmp_path, f"{{{{ caption }}}} {{{{ {escape} }}}}"))
     with pytest.raises(InputError, match="template mine: cannot be rendered"):
-        template.render("A dog runs.", template.pairs)
+        loaded(written(tmp_path, f"{{{{ caption }}}} {{{{ {escape} }}}}"))
+
+
+def test_a_body_that_loses_the_caption_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="its prompt does not hold the caption"):
+        loaded(written(tmp_path, "{% if not caption %}{{ caption }}{% endif %}Rewrite:"))
+
+
+def test_a_setting_written_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the field 'kind' stands twice"):
+        loaded(written(tmp_path, "{{ caption }}", f"{HEAD}\nkind: caption"))
+
+
+def test_two_templates_of_one_name_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "{{ caption }}").rename(tmp_path / "plain.md")
+    with pytest.raises(InputError, match="another template is called 'plain' too"):
+        load_templates(["plain", str(path)])
 
 
 def test_few_shot_sets_are_fixed_draws_of_different_pairs() -> None:
@@ -130,5 +145,5 @@ def test_few_shot_sets_are_fixed_draws_of_different_pairs() -> None:
 
 
 def test_a_draw_larger_than_the_template_is_refused() -> None:
-    with pytest.raises(InputError, match="has 16 pairs, fewshot.shots asks for 17"):
+    with pytest.raises(InputError, match=r"has 16 pairs, fewshot.shots asks for 17"):
         SHIPPED["plain"].few_shot_sets(FewShot(shots=17), seed=0)

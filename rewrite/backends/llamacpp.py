@@ -1,4 +1,4 @@
-"""llama.cpp inside this process (the xllamacpp package): any GGUF file, on a CPU or whatever the wheel was built for."""
+"""llama.cpp inside this process (the xllamacpp package): any GGUF file, on a CPU or what the wheel was built for."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class LlamaCpp:
             path = found[0]
         with path.open("rb") as file:
             if file.read(4) != b"GGUF":
-                raise ModelError(path, "is not a GGUF file", "Give a .gguf file, or use --backend vllm for a HF folder.")
+                raise ModelError(path, "is not a GGUF file", "For a Hugging Face folder use --backend vllm.")
         return path
 
     def _start(self) -> Any:

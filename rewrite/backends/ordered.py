@@ -9,9 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from rewrite.records import Completion, Request
 
 
-def in_order(
-    call: Callable[[Request], Completion], requests: Iterable[Request], width: int
-) -> Iterator[Completion]:
+def in_order(call: Callable[[Request], Completion], requests: Iterable[Request], width: int) -> Iterator[Completion]:
     """Calls `width` at a time, a new one as soon as the oldest is answered.
 
     When a call fails, or the reader stops reading, nothing new is begun and what is in flight is awaited.

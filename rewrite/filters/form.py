@@ -10,8 +10,9 @@ from typing import Any
 from rewrite.records import Candidate, Verdict
 
 _REFUSAL = re.compile(
-    r"^\W*(i['’]?m sorry|i am sorry|sorry,|i can(no|['’])t|i cannot|i['’]?m unable|i am unable|i won['’]t|unfortunately, i"
-    r"|as an? (ai|language model|assistant)|i do not feel|i don['’]t feel comfortable|it (is|would be) (in)?appropriate)",
+    r"^\W*(i['’]?m sorry|i am sorry|sorry,|i can(no|['’])t|i cannot|i['’]?m unable|i am unable|i won['’]t"
+    r"|unfortunately, i|as an? (ai|language model|assistant)"
+    r"|i do not feel|i don['’]t feel comfortable|it (is|would be) (in)?appropriate)",
     re.IGNORECASE,
 )
 _PREAMBLE = re.compile(

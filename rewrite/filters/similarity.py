@@ -41,8 +41,12 @@ class Similarity:
             todo = "Give a sentence-transformers folder: --set similarity.model=PATH."
             raise ModelError(path, "is not a sentence encoder (it has no modules.json)", todo)
         settings = describe(self, identity_only=True)
-        return {**settings, "model": path.name if "/" not in self.model or path.exists() else self.model,
-                "weights": weights_digest(path), "scale": "cosine"}
+        return {
+            **settings,
+            "model": path.name if "/" not in self.model or path.exists() else self.model,
+            "weights": weights_digest(path),
+            "scale": "cosine",
+        }
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         if not candidates:
