@@ -14,7 +14,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         import pyarrow.parquet as parquet
     except ImportError:
-        raise SettingError(path, "parquet needs pyarrow", "Run: pip install 'trclip-vad[parquet]'.") from None
+        raise SettingError(path, "parquet needs pyarrow", "Run: pip install -e '.[parquet]'.") from None
     import pyarrow
 
     try:
@@ -231,8 +231,3 @@ def _parse(text: str, where: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise InputError(where, f"is not json ({error})", "Mend the file.") from None
-
-
-def write_captions(captions: Iterable[Caption]) -> Iterator[dict[str, Any]]:
-    """Rows of `captions.jsonl`."""
-    return (caption.row() for caption in captions)

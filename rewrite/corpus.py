@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,11 @@ class Corpus:
     def rows(self, name: str) -> Iterator[dict[str, Any]]:
         """The rows of one of its jsonl files: "captions", "drafts", "rewrites" or "rejected"."""
         return (row for _, row in read_json_lines(self.folder / f"{name}.jsonl"))
+
+    def report(self) -> dict[str, Any]:
+        """Counts per filter, reason and template."""
+        found: dict[str, Any] = json.loads((self.folder / "report.json").read_bytes())
+        return found
 
     def versions(self) -> dict[tuple[str, int], dict[str, str]]:
         """(template, variant) -> source_id -> rewrite; every pair that was asked for, in sorted order."""

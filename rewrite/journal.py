@@ -55,7 +55,7 @@ def open_journal(folder: Path, asked: dict[str, Any]) -> Iterator[Journal]:
     lines = whole.splitlines()
     header = _json(lines[0], path, 1).get("asked") if lines else None
     if header != asked:
-        changed = _first_difference(header, asked)
+        changed = first_difference(header, asked)
         todo = "Ask the same again to go on with it, or choose another --out."
         raise CorpusError(folder, f"holds unfinished work that was asked differently ({changed})", todo)
     drafts = [_draft(line, path, number) for number, line in enumerate(lines[1:], 2)]
@@ -91,12 +91,12 @@ def _draft(line: bytes, path: Path, number: int) -> Draft:
         ) from None
 
 
-def _first_difference(old: Any, new: Any, path: str = "") -> str:
+def first_difference(old: Any, new: Any, path: str = "") -> str:
     """`sampling.temperature: 0.6, now 0.9`: what the user would have to change back."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
             if old.get(key) != new.get(key):
-                return _first_difference(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
+                return first_difference(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
     return f"{path or 'everything'}: {_short(old)}, now {_short(new)}"
 
 

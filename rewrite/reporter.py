@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 
@@ -20,14 +20,8 @@ class Reporter(Protocol):
     def say(self, text: str) -> None:
         """One line of news."""
 
-    def step(self, label: str, total: int, unit: str) -> _StepContext:
+    def step(self, label: str, total: int, unit: str) -> AbstractContextManager[Step]:
         """A progress bar for `total` units, as a context manager."""
-
-
-class _StepContext(Protocol):
-    def __enter__(self) -> Step: ...
-
-    def __exit__(self, *exc: object) -> bool | None: ...
 
 
 class Silent:

@@ -84,7 +84,7 @@ def apply(tree: Node, assignments: list[str] | tuple[str, ...]) -> Node:
     for assignment in assignments:
         path, equals, value = assignment.partition("=")
         if not equals or not path.strip():
-            raise SettingError(f"--set {assignment}", "is not of the form path=value", "Write e.g. --set seed=1.")
+            raise SettingError(f"--set {assignment}", "is not of the form path=value", "Write --set NAME=VALUE.")
         tree = _assign(tree, path.strip().split("."), value.strip(), path.strip())
     return tree
 

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 class _Bar:
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress, self._task = progress, task
+        self._start, self._done = time.monotonic(), 0
 
     def advance(self, done: int = 1) -> None:
-        self._progress.advance(self._task, done)
+        self._done += done
+        rate = self._done / max(time.monotonic() - self._start, 1e-9)
+        self._progress.update(self._task, advance=done, rate=rate)
 
 
 class Terminal:
@@ -40,12 +43,11 @@ class Terminal:
             return
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        rate = TextColumn("{task.fields[unit]}  {task.speed:.1f}/s", justify="right")
+        # The rate is a field, not rich's `speed`: that one is None until the second step and a column cannot format it.
+        rate = TextColumn("{task.fields[unit]}  {task.fields[rate]:.1f}/s", justify="right")
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
         with Progress(*columns, console=self._console) as progress:
-            task = progress.add_task(label, total=total, unit=unit)
-            progress.tasks[task].finished_speed = 0.0
-            yield _Bar(progress, task)
+            yield _Bar(progress, progress.add_task(label, total=total, unit=unit, rate=0.0))
 
     @contextmanager
     def _plain_step(self, label: str, total: int, unit: str) -> Iterator[Any]:

@@ -13,7 +13,7 @@ from rewrite.records import Completion, Request
 from rewrite.settings import describe, operational, setting
 from rewrite.weights import locate, weights_digest
 
-_INSTALL = "Run `pip install 'trclip-vad[vllm]'` on a machine with a GPU, or use --backend llamacpp --model MODEL.gguf."
+_INSTALL = "Run `pip install -e '.[vllm]'` on a machine with a GPU, or use --backend llamacpp --model MODEL.gguf."
 
 
 @dataclass(frozen=True)

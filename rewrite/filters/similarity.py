@@ -68,5 +68,7 @@ class Similarity:
 @lru_cache(maxsize=2)
 def _encoder(path: str) -> Any:
     from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # our own progress is on the screen
     return SentenceTransformer(path, local_files_only=True)

@@ -1,0 +1,102 @@
+"""The command line: each command reads its options, makes one library call and prints what came back."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Rewrite captions with a local language model, and train the video-anomaly detector that uses them.",
+)
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Any setting, e.g. sampling.temperature=0.6.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+Seed = Annotated[int, typer.Option(help="Of every random draw.")]
+
+
+@app.command()
+def rewrite(
+    source: Annotated[Path, typer.Argument(help="Captions: .jsonl, .json, .csv, .parquet or .txt.")],
+    out: Annotated[Path, typer.Option(help="Corpus folder; an unfinished one is gone on with.")],
+    template: Annotated[
+        list[str] | None, typer.Option(help="A file of prompts/ by name, or a path; repeatable. [plain, reorder]")
+    ] = None,
+    variants: Annotated[int, typer.Option(help="Drafts per caption and template.")] = 1,
+    backend: Annotated[str, typer.Option(help="vllm, llamacpp or openai.")] = "vllm",
+    model: Annotated[str, typer.Option(help="Path or hub name of the model; a server's name for it.")] = "",
+    limit: Annotated[int | None, typer.Option(help="Only the first so many captions.")] = None,
+    filters: Annotated[str | None, typer.Option(help="Names with commas between. [all]")] = None,
+    seed: Seed = 0,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Rewrite the captions of a file into a sealed corpus."""
+    from rewrite.overview import lines, overview
+    from rewrite.pipeline import rewrite as run
+    from rewrite.recipe import TEMPLATES, configure
+    from rewrite.terminal import Terminal
+
+    recipe = configure(
+        templates=template or TEMPLATES,
+        variants=variants,
+        backend=backend,
+        model=model,
+        filters=None if filters is None else [name.strip() for name in filters.split(",") if name.strip()],
+        seed=seed,
+        assignments=set_ or [],
+    )
+    run(source, out, recipe, limit=limit, reporter=Terminal())
+    _answer(overview(out), json, lines)
+
+
+@app.command()
+def show(
+    folder: Annotated[Path, typer.Argument(help="A sealed corpus, bank, run or world.")],
+    check: Annotated[bool, typer.Option("--check", help="Hold every file against its digest.")] = False,
+    json: Json = False,
+) -> None:
+    """Say what a sealed folder holds, and whether it is as it was sealed."""
+    from rewrite.overview import lines, overview
+
+    _answer(overview(folder, check=check), json, lines)
+
+
+def _answer(found: dict[str, Any], json: bool, lines: Any) -> None:
+    if json:
+        from rewrite.manifest import json_bytes
+
+        sys.stdout.buffer.write(json_bytes(found))
+    else:
+        for line in lines(found):
+            typer.echo(line)
+
+
+def main() -> None:
+    """Runs a command. A user's mistake is one line and exit code 2; our bug shows its traceback."""
+    from typer._click.exceptions import ClickException
+
+    from rewrite.errors import TrclipError
+
+    try:
+        code = app(standalone_mode=False)
+    except (TrclipError, ClickException) as error:
+        message = error.format_message() if isinstance(error, ClickException) else str(error)
+        if message:
+            typer.echo(f"error: {message}", err=True)
+        sys.exit(2)
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("stopped: finished work is kept; the same command goes on with it.", err=True)
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Runs the filters, cheap to dear: each sees what the ones before it kept. Every drop keeps its filter and reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+from rewrite.filters import Filter
+from rewrite.records import Candidate, Draft, Rewrite, Verdict, fold
+from rewrite.reporter import Reporter
+
+_CHUNK = 1024  # candidates; one chunk's texts are embedded together, and progress moves by it
+_QUOTES = (('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"))
+
+
+def tidy(text: str) -> str:
+    """The draft as a caption: white space folded, one pair of enclosing quotes taken off."""
+    text = fold(text)
+    for left, right in _QUOTES:
+        if len(text) > 1 and text.startswith(left) and text.endswith(right):
+            inner = text[1:-1]
+            return text if left in inner or right in inner else inner.strip()
+    return text
+
+
+def judge(drafts: Iterable[Draft], filters: Mapping[str, Filter], reporter: Reporter) -> list[Rewrite]:
+    """A verdict on every draft, sorted by source, template, variant."""
+    candidates = [
+        Candidate(draft, tidy(draft.text))
+        for draft in sorted(drafts, key=lambda d: (d.source_id, d.template, d.variant))
+    ]
+    judged: list[Rewrite] = []
+    with reporter.step("filter", len(candidates), "drafts") as step:
+        for chunk in _chunks(candidates):
+            judged += _judge_chunk(chunk, filters)
+            step.advance(len(chunk))
+    return judged
+
+
+def _judge_chunk(chunk: list[Candidate], filters: Mapping[str, Filter]) -> list[Rewrite]:
+    scores: list[dict[str, float]] = [{} for _ in chunk]
+    dropped: dict[int, tuple[str, str]] = {}
+    for name, plug in filters.items():
+        alive = [i for i in range(len(chunk)) if i not in dropped]
+        verdicts: list[Verdict] = plug.judge([chunk[i] for i in alive])
+        for i, verdict in zip(alive, verdicts, strict=True):
+            scores[i].update(verdict.scores)
+            if not verdict.keep:
+                dropped[i] = name, verdict.reason
+    return [Rewrite(c.draft, c.text, scores[i], *dropped.get(i, ("", ""))) for i, c in enumerate(chunk)]
+
+
+def _chunks(candidates: list[Candidate]) -> Iterator[list[Candidate]]:
+    """Whole sources only: a filter may compare the rewrites of one source with each other."""
+    chunk: list[Candidate] = []
+    for _, group in groupby(candidates, key=lambda c: c.draft.source_id):
+        chunk += group
+        if len(chunk) >= _CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def report(judged: list[Rewrite], filters: Iterable[str]) -> dict[str, Any]:
+    """Counts for people and plots: per filter and reason, per template, per source. The body of report.json."""
+    reasons: dict[str, Counter[str]] = {name: Counter() for name in filters}
+    templates: dict[str, Counter[str]] = {}
+    sources: dict[str, int] = {}
+    for r in judged:
+        templates.setdefault(r.draft.template, Counter())["kept" if r.kept else "dropped"] += 1
+        sources[r.draft.source_id] = sources.get(r.draft.source_id, 0) + r.kept
+        if not r.kept:
+            reasons[r.filter][r.reason] += 1
+    stages, alive = [], len(judged)
+    for name, counted in reasons.items():
+        kept = alive - counted.total()
+        stages.append({"filter": name, "seen": alive, "kept": kept, "reasons": dict(sorted(counted.items()))})
+        alive = kept
+    return {
+        "drafts": len(judged),
+        "kept": alive,
+        "sources": len(sources),
+        "sources_without_rewrite": sum(kept == 0 for kept in sources.values()),
+        "filters": stages,
+        "templates": {
+            name: {"drafts": counted.total(), "kept": counted["kept"]} for name, counted in sorted(templates.items())
+        },
+    }

@@ -1,0 +1,55 @@
+"""Plans the calls: which prompt, which examples, which seed. Pure: the same captions give the same requests."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from rewrite.manifest import canonical, digest
+from rewrite.records import Caption, Request, Sampling
+from rewrite.settings import describe
+from rewrite.templates import STOP, FewShot, Template
+
+
+def plan(
+    captions: Iterable[Caption],
+    templates: dict[str, Template],
+    *,
+    variants: int,
+    sampling: Sampling,
+    few_shot: FewShot,
+    seed: int,
+    engine: dict[str, Any],
+) -> list[Request]:
+    """One request per (unique text, template, variant), equal few-shot prefixes side by side.
+
+    Each request's seed and examples come from a hash of (seed, text, template, variant) alone, so neither the
+    order of the captions, nor the batch size, nor a restart changes what is asked.
+
+    Args:
+        captions: rows; equal texts are asked once.
+        variants: draws per text and template.
+        engine: the backend's identity; another model gives other draft ids.
+    """
+    texts = dict(sorted({c.source_id: c.text for c in captions}.items()))
+    asked: list[Request] = []
+    for name, template in sorted(templates.items()):
+        sets = template.few_shot_sets(few_shot, seed)
+        rules = digest({"sampling": describe(sampling), "engine": engine, "stop": STOP})
+        for source_id, text in texts.items():
+            for variant in range(variants):
+                key = canonical([seed, source_id, name, variant])
+                shown = _hash(f"examples:{key}") % len(sets)
+                prompt = template.render(text, sets[shown])
+                own_seed = _hash(f"sampling:{key}") % 2**31
+                draft_id = digest([key, prompt, own_seed, rules])[:16]
+                prefix = f"{name}/{shown:02d}"
+                asked.append(
+                    Request(draft_id, source_id, text, name, variant, prompt, prefix, own_seed, sampling, STOP)
+                )
+    return sorted(asked, key=lambda r: (r.prefix, r.source_id, r.variant))
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
