@@ -81,16 +81,15 @@ def _answer(found: dict[str, Any], json: bool, lines: Any) -> None:
 
 def main() -> None:
     """Runs a command. A user's mistake is one line and exit code 2; our bug shows its traceback."""
-    from typer._click.exceptions import ClickException
+    from typer.exceptions import TyperException
 
     from rewrite.errors import TrclipError
 
     try:
         code = app(standalone_mode=False)
-    except (TrclipError, ClickException) as error:
-        message = error.format_message() if isinstance(error, ClickException) else str(error)
-        if message:
-            typer.echo(f"error: {message}", err=True)
+    except (TrclipError, TyperException) as error:
+        message = getattr(error, "format_message", error.__str__)()
+        typer.echo(f"error: {message}", err=True)
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("stopped: finished work is kept; the same command goes on with it.", err=True)

