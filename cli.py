@@ -10,7 +10,6 @@ import typer
 
 app = typer.Typer(
     add_completion=False,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Rewrite captions with a local language model, and train the video-anomaly detector that uses them.",

@@ -71,7 +71,8 @@ def revive(kind: type[Node], description: Mapping[str, Any], where: str) -> Node
         if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
             values[name] = revive(typing.cast(Any, hint), value, f"{where}.{name}")
         else:
-            values[name] = tuple(value) if isinstance(value, list) else Path(value) if hint is Path else value
+            is_path = isinstance(value, str) and (hint is Path or Path in typing.get_args(hint))
+            values[name] = tuple(value) if isinstance(value, list) else Path(value) if is_path else value
     return kind(**values)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from rewrite.plan import plan
 from rewrite.records import Caption, Request, Sampling
@@ -56,7 +57,7 @@ def test_another_temperature_gives_other_draft_ids() -> None:
 
 def test_equal_prefixes_are_neighbours() -> None:
     prefixes = [request.prefix for request in asked()]
-    changes = sum(a != b for a, b in zip(prefixes, prefixes[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(prefixes))
     assert changes == len(set(prefixes)) - 1
 
 
