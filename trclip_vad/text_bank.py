@@ -29,6 +29,7 @@ from rewrite.lock import one_writer
 from rewrite.records import Caption
 from rewrite.reporter import Reporter, Silent
 from trclip_vad.batch import STRIDE, Video
+from trclip_vad.checkpoint import PLACES
 from trclip_vad.datasets import Dataset
 from trclip_vad.encoders import Encoder
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 SPLITS = ("train", "test")
-PLACES = "places.json"
 _PARTS = ".parts"
 _PART = 512  # texts per part file: the work a kill can lose
 
@@ -339,6 +339,15 @@ def _place(model: str) -> str:
     """An absolute path where the model is a folder: the hint must hold from anywhere."""
     path = Path(model).expanduser()
     return str(path.resolve()) if path.exists() else model
+
+
+def _mean_rows(weights: Any) -> Any:
+    """Each row scaled to sum 1; an empty row stays empty."""
+    import numpy as np
+    from scipy.sparse import csr_array, diags_array
+
+    total = weights.sum(axis=1)
+    return csr_array(diags_array(np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)) @ weights)
 
 
 def _npy(array: np.ndarray) -> bytes:
