@@ -74,7 +74,10 @@ class LlamaCpp:
         params.verbosity = -1
         params.warmup = False
         try:
-            return xllamacpp.Server(params)
+            server = xllamacpp.Server(params)
+            # One word, so that the engine's loop runs: a server dropped before its first answer never ends.
+            server.handle_completions({"prompt": "a", "max_tokens": 1})
+            return server
         except RuntimeError as error:
             raise ModelError(self.model, f"llama.cpp cannot load it ({error})", "Is the file whole?") from None
 
