@@ -68,9 +68,7 @@ class SentenceEncoder:
         import numpy as np
 
         model = _loaded(str(self._folder()))
-        vectors = model.encode(
-            list(texts), batch_size=self.batch, normalize_embeddings=True, show_progress_bar=False
-        )
+        vectors = model.encode(list(texts), batch_size=self.batch, normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(vectors, dtype=np.float32).reshape(len(texts), -1)
 
     def _folder(self) -> Path:

@@ -34,8 +34,9 @@ class Frames:
     def only(self, videos: np.ndarray) -> Frames:
         """The snippets of some videos; videos is (V,) bool."""
         kept = videos[self.video]
-        parts = (part[kept] for part in (self.scores, self.positive, self.negative, self.video))
-        return Frames(*parts, abnormal=self.abnormal)
+        return Frames(
+            self.scores[kept], self.positive[kept], self.negative[kept], self.video[kept], abnormal=self.abnormal
+        )
 
 
 def anomalous_frames(ranges: Sequence[tuple[int, int]], frames: int, snippets: int, stride: int) -> np.ndarray:

@@ -30,9 +30,7 @@ class MTN(nn.Module):
         """x (B, T, width), mask (B, T) bool, true on real snippets."""
         keep = mask[:, None, :]
         x = x.transpose(1, 2) * keep
-        scales = [
-            norm(torch.relu(conv(x)), mask) for conv, norm in zip(self.local, self.local_norm, strict=True)
-        ]
+        scales = [norm(torch.relu(conv(x)), mask) for conv, norm in zip(self.local, self.local_norm, strict=True)]
         wide = torch.relu(self.narrow(x)) * keep
         scales.append(self.everywhere(wide, mask))
         mixed = self.mix_norm(torch.relu(self.mix(torch.cat(scales, dim=1))), mask)

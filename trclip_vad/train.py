@@ -152,8 +152,7 @@ def _fit(config: Config, bank: Bank, out: Path, asked: dict[str, Any], reporter:
             for number, videos in enumerate(balanced(bank, fitted, config.batch, seed, epoch)):
                 _set_rate(optimiser, settings.lr, (epoch * steps + number) / (config.epochs * steps))
                 versions = [
-                    version_of(seed, epoch, bank.names[i], bank.versions) if config.text.rewrites else 0
-                    for i in videos
+                    version_of(seed, epoch, bank.names[i], bank.versions) if config.text.rewrites else 0 for i in videos
                 ]
                 loss += _step(detector, optimiser, collate(bank, videos, versions, config.text.snippets)) / steps
                 progress.advance()

@@ -87,7 +87,7 @@ class UCFCrime:
             rows = [(row.get("video"), row.get("uca")) for _, row in read_json_lines(path)]
         else:
             rows = list(_json(path).items())
-        timed = {v: entry.get("duration") for v, entry in rows if isinstance(entry, dict)}
+        timed = {str(v): entry.get("duration") for v, entry in rows if isinstance(entry, dict)}
         return by_video, {v: float(s) for v, s in timed.items() if isinstance(s, (int, float)) and s > 0}
 
 
