@@ -73,7 +73,7 @@ def demo(out: Path, models: Path, reporter: Reporter) -> Path:
         evaluations={name: _over_seeds(runs) for name, runs in found.items()},
         curves=_curves(out, Synthetic(world).videos("test")),
         notes=[
-            f"{len(SEEDS)} seeds each; in brackets the lowest and the highest seed. Nothing was chosen on the test videos.",
+            f"{len(SEEDS)} seeds each; in brackets the lowest and the highest. Nothing was chosen on test videos.",
             "SmolLM2-135M is the smallest model that rewrites at all: many of its drafts are dropped, and cosine "
             "similarity cannot see a swapped role or a lost negation among those that stay.",
         ],

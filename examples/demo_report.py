@@ -1,4 +1,4 @@
-"""The demo's report: one self-contained page. Captions are untrusted text, so every value is escaped by the template."""
+"""The demo's report: one self-contained page. Captions are untrusted, so the template escapes every value."""
 
 from __future__ import annotations
 

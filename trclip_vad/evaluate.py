@@ -19,6 +19,7 @@ from trclip_vad.text_bank import Bank, open_bank
 if TYPE_CHECKING:
     import numpy as np
 
+    from trclip_vad.metrics import Frames
     from trclip_vad.model import Detector
 
 REPORT = "eval.json"
@@ -135,25 +136,33 @@ def _score(detector: Detector, test: Bank, reporter: Reporter) -> list[np.ndarra
     return scores
 
 
-def _measure(test: Bank, scores: list[np.ndarray], resamples: int, reporter: Reporter) -> dict[str, Any]:
+def frames_of(test: Bank, scores: list[np.ndarray]) -> Frames:
+    """Scores, (T,) per video, beside the truth of the test half."""
     import numpy as np
 
-    from trclip_vad.metrics import Frames, anomalous_frames, auc, bootstrap, measure
+    from trclip_vad.metrics import Frames, anomalous_frames
 
-    truth = test.truth()
     counts = [
         anomalous_frames(ranges, frames, snippets, STRIDE)
-        for ranges, frames, snippets in zip(truth, test.frames, test.lengths, strict=True)
+        for ranges, frames, snippets in zip(test.truth(), test.frames, test.lengths, strict=True)
     ]
     both = np.concatenate(counts)
     normal = (test.classes[0],)
-    found = Frames(
+    return Frames(
         scores=np.concatenate(scores),
         positive=both[:, 0],
         negative=both[:, 1],
         video=np.repeat(np.arange(len(scores)), test.lengths),
         abnormal=np.array([labels != normal for labels in test.labels]),
     )
+
+
+def _measure(test: Bank, scores: list[np.ndarray], resamples: int, reporter: Reporter) -> dict[str, Any]:
+    import numpy as np
+
+    from trclip_vad.metrics import auc, bootstrap, measure
+
+    found = frames_of(test, scores)
     reporter.say(f"Measuring, {resamples} draws of the bootstrap over videos.")
     ranges = bootstrap(found, resamples)
     measured: dict[str, Any] = {}
