@@ -68,6 +68,83 @@ def show(
     _answer(overview(folder, check=check), json, lines)
 
 
+@app.command()
+def embed(
+    dataset: Annotated[str, typer.Option(help="ucf_crime or synthetic.")],
+    data: Annotated[Path, typer.Option(help="Its folder.")],
+    out: Annotated[Path, typer.Option(help="Text bank folder; an unfinished one is gone on with.")],
+    corpus: Annotated[list[Path] | None, typer.Option(help="A sealed corpus of rewrites; repeatable.")] = None,
+    encoder: Annotated[
+        str, typer.Option(help="Sentence encoder: a folder, or a hub name in the local cache.")
+    ] = "sentence-transformers/all-MiniLM-L6-v2",
+    json: Json = False,
+) -> None:
+    """Embed the captions of a data set, and their rewrites, into a text bank."""
+    from rewrite.overview import lines, overview
+    from rewrite.settings import pick
+    from rewrite.terminal import Terminal
+    from trclip_vad.datasets import DATASETS
+    from trclip_vad.encoders import SentenceEncoder
+    from trclip_vad.text_bank import embed as run
+
+    videos = pick(DATASETS, dataset, "dataset")(data)
+    run(videos, corpus or [], SentenceEncoder(model=encoder), out, Terminal())
+    _answer(overview(out), json, lines)
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="Run folder; an unfinished one is gone on with.")],
+    recipe: Annotated[str, typer.Option(help="demo_text, demo_text_source or ucf_text.")],
+    bank: Annotated[Path | None, typer.Option(help="Text bank to learn from.")] = None,
+    seed: Seed = 0,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Train a detector on the training half of a text bank."""
+    from rewrite.overview import lines, overview
+    from rewrite.terminal import Terminal
+    from trclip_vad.recipes import configure
+    from trclip_vad.train import train as run
+
+    run(configure(recipe, bank, set_ or []), out, seed, Terminal())
+    _answer(overview(out), json, lines)
+
+
+@app.command(name="eval")
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A trained run.")],
+    bank: Annotated[Path | None, typer.Option(help="Its text bank, if that has moved.")] = None,
+    resamples: Annotated[int, typer.Option(help="Draws of the bootstrap over videos.")] = 1000,
+    json: Json = False,
+) -> None:
+    """Measure a run on the test videos: frame AUC, AP, Ano-AUC with intervals."""
+    from rewrite.terminal import Terminal
+    from trclip_vad.evaluate import evaluate as measure
+    from trclip_vad.evaluate import table
+
+    _answer(measure(run, Terminal(), bank, resamples), json, table)
+
+
+@app.command()
+def score(
+    run: Annotated[Path, typer.Argument(help="A trained run.")],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Captions with `video` and `snippet` or times.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for scores.jsonl and pictures. [RUN/scores]")] = None,
+    encoder: Annotated[str | None, typer.Option(help="The run's sentence encoder, if that has moved.")] = None,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Score the videos of a caption file: curve, events, picture."""
+    from rewrite.settings import apply
+    from rewrite.terminal import Terminal
+    from trclip_vad.score import ScoreSettings, table
+    from trclip_vad.score import score as run_score
+
+    settings = apply(ScoreSettings(), set_ or [])
+    _answer(run_score(run, source, out or run / "scores", encoder, settings, Terminal()), json, table)
+
+
 def _answer(found: dict[str, Any], json: bool, lines: Any) -> None:
     if json:
         from rewrite.manifest import json_bytes

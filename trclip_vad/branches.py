@@ -14,10 +14,14 @@ class QuickGELU(nn.Module):
 
 
 class TextBranch(nn.Module):
-    """F_t = Dropout(MTN(temporal(S))), a learned null standing in S where no caption covers the snippet."""
+    """F_t = Dropout(MTN(temporal(c S))), a learned null standing in S where no caption covers the snippet.
 
-    def __init__(self, width: int, temporal: nn.Module, multi_scale: nn.Module, dropout: float) -> None:
+    c scales the vectors: MTN adds its input to a batch-normalised sum, and beside that a vector of length 1 vanishes.
+    """
+
+    def __init__(self, width: int, temporal: nn.Module, multi_scale: nn.Module, dropout: float, scale: float) -> None:
         super().__init__()
+        self.scale = scale
         self.null = nn.Parameter(torch.zeros(width))
         self.temporal = temporal
         self.multi_scale = multi_scale
@@ -25,7 +29,7 @@ class TextBranch(nn.Module):
 
     def forward(self, text: torch.Tensor, covered: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """text (B, T, E), covered and mask (B, T) bool -> (B, T, E), zero on padding."""
-        x = torch.where(covered[..., None], text, self.null) * mask[..., None]
+        x = torch.where(covered[..., None], self.scale * text, self.null) * mask[..., None]
         x = self.multi_scale(self.temporal(x, mask), mask)
         return self.dropout(x)
 

@@ -26,14 +26,15 @@ class ModelSettings:
     """The shape of the detector."""
 
     temporal: str = setting("identity", "a name of TEMPORAL, before the text branch's multi-scale network")
+    scale: float = setting(0.0, "factor of the text features; 0: sqrt(E), which gives unit vectors components near 1")
     dropout: float = setting(0.7, "share of the fused features set to zero while training; published: 0.7")
     ffn: float = setting(4.0, "hidden width of the C-branch's feed-forward part, in multiples of F; published: 4")
 
     def __post_init__(self) -> None:
         if not 0 <= self.dropout < 1:
             raise ValueError("the dropout must lie in [0, 1)")
-        if self.ffn <= 0:
-            raise ValueError("ffn must be positive")
+        if self.ffn <= 0 or self.scale < 0:
+            raise ValueError("ffn must be positive, scale not negative")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ class Config:
     epochs: int = setting(10, "passes over the larger of the two halves, normal and anomalous")
     batch: int = setting(128, "videos a step, one half of them normal; published: 128")
     validation: float = setting(0.1, "share of the training videos of each class held out")
-    select: Literal["auc", "ap", "last"] = setting("ap", "which epoch is kept: best by validation, or the last")
+    select: Literal["auc", "ap", "splice", "last"] = setting(
+        "splice", "which epoch is kept: the best by a measure of validation.py, or the last"
+    )
     threads: int = setting(2, "CPU threads; another number can change the last bits of a sum")
 
     def __post_init__(self) -> None:
@@ -70,7 +73,7 @@ class Config:
             raise ValueError("the batch must be even: one half of it is normal")
         if not 0 <= self.validation < 1:
             raise ValueError("the share of validation must lie in [0, 1)")
-        if self.select not in ("auc", "ap", "last"):
-            raise ValueError("select must be auc, ap or last")
+        if self.select not in ("auc", "ap", "splice", "last"):
+            raise ValueError("select must be auc, ap, splice or last")
         if self.select != "last" and self.validation == 0:
             raise ValueError("without validation only the last epoch can be kept: set select=last first")

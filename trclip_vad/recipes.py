@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
+from rewrite.settings import apply, pick
 from trclip_vad.config import Config, ModelSettings, Optimiser, TextSettings
 
 
@@ -23,8 +26,6 @@ def demo_text() -> Config:
 
 def demo_text_source() -> Config:
     """`demo_text` without rewrites: what they are measured against. Nothing else differs."""
-    from dataclasses import replace
-
     rewritten = demo_text()
     return replace(rewritten, recipe="demo_text_source", text=replace(rewritten.text, rewrites=False))
 
@@ -48,3 +49,13 @@ RECIPES: dict[str, Callable[[], Config]] = {
     "demo_text_source": demo_text_source,
     "ucf_text": ucf_text,
 }
+
+
+def configure(recipe: str, bank: Path | None = None, assignments: Sequence[str] = ()) -> Config:
+    """A recipe by name, with its bank and `--set` lines put in.
+
+    Raises:
+        SettingError: no such recipe or path, or a value of the wrong type.
+    """
+    config = pick(RECIPES, recipe, "recipe")()
+    return apply(config if bank is None else replace(config, bank=bank), list(assignments))

@@ -11,6 +11,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from trclip_vad import checkpoint
 from trclip_vad.batch import Batch
 from trclip_vad.config import Config
 from trclip_vad.text_bank import Bank, open_bank
+from trclip_vad.validation import NAMES, validate
 
 if TYPE_CHECKING:
     import torch
@@ -156,7 +158,11 @@ def _fit(config: Config, bank: Bank, out: Path, asked: dict[str, Any], reporter:
                 ]
                 loss += _step(detector, optimiser, collate(bank, videos, versions, config.text.snippets)) / steps
                 progress.advance()
-            measured = {"epoch": epoch + 1, "loss": loss, **_validate(detector, bank, held, config)}
+            measured = {
+                "epoch": epoch + 1,
+                "loss": loss,
+                **validate(detector, bank, held, config.text.snippets, partial(_draw, seed)),
+            }
             _keep(state, measured, detector, optimiser, config)
             checkpoint.save_state(out / checkpoint.STATE, state)
     return state
@@ -176,26 +182,6 @@ def _set_rate(optimiser: torch.optim.Optimizer, lr: float, done: float) -> None:
     """Half a cosine from lr to 0."""
     for group in optimiser.param_groups:
         group["lr"] = lr * (1 + math.cos(math.pi * done)) / 2
-
-
-def _validate(detector: Detector, bank: Bank, held: Sequence[int], config: Config) -> dict[str, float]:
-    """Video-level AUC and AP of the mean top-k score over held-out videos: weak labels, source captions."""
-    if not held:
-        return {}
-    import torch
-    from sklearn.metrics import average_precision_score, roc_auc_score
-
-    from trclip_vad.losses import top_k_mean
-
-    says, truth = [], []
-    for index in held:
-        text, covered = (torch.from_numpy(part) for part in bank.text(index, 0, config.text.snippets))
-        scores = detector.scores(text, covered)
-        says.append(float(top_k_mean(scores[None], torch.ones_like(covered)[None])))
-        truth.append(bank.labels[index] != (bank.classes[0],))
-    if len(set(truth)) < 2:
-        return {}
-    return {"auc": float(roc_auc_score(truth, says)), "ap": float(average_precision_score(truth, says))}
 
 
 def _keep(
@@ -251,7 +237,7 @@ def _seal(out: Path, bank: Bank, asked: dict[str, Any], state: dict[str, Any], r
     }
     sealed = manifest.seal(out, "run", body, [checkpoint.WEIGHTS, METRICS])
     (out / checkpoint.STATE).unlink(missing_ok=True)
-    measured = ", ".join(f"{name} {kept[name]:.3f}" for name in ("loss", "auc", "ap") if name in kept)
+    measured = ", ".join(f"{name} {kept[name]:.3f}" for name in ("loss", *NAMES) if name in kept)
     reporter.say(f"Kept epoch {kept['epoch']} ({measured} held out), run {sealed['run_id'][:16]} in {out}.")
     return sealed
 
