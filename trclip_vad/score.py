@@ -18,6 +18,7 @@ from trclip_vad import checkpoint
 from trclip_vad.batch import STRIDE
 from trclip_vad.encoders import ENCODERS, Encoder
 from trclip_vad.evaluate import load
+from trclip_vad.grid import grid, span, spread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,8 +63,6 @@ def score(
         CorpusError: the run is missing, unfinished or edited.
     """
     import torch
-
-    from trclip_vad.text_bank import grid, span, spread
 
     trained = manifest.verify(run, "run")
     encoder = _encoder(run, trained, encoder_model)
@@ -162,8 +161,6 @@ def _by_video(source: Path) -> dict[str, list[Caption]]:
 
 def _length(captions: list[Caption], fps: float) -> int:
     """T: up to the end of the last caption; nothing is known of the video behind it."""
-    from trclip_vad.text_bank import span
-
     far = 10**9
     return max(place[1] for c in captions if (place := span(c, fps, far, f"video {c.video}")))
 

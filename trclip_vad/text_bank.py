@@ -14,7 +14,6 @@ template and variant; a caption without a rewrite of some version says its sourc
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,12 +25,12 @@ from rewrite.captions import read_json_lines
 from rewrite.corpus import open_corpus
 from rewrite.errors import CorpusError, InputError, SettingError
 from rewrite.lock import one_writer
-from rewrite.records import Caption
 from rewrite.reporter import Reporter, Silent
 from trclip_vad.batch import STRIDE, Video
 from trclip_vad.checkpoint import PLACES
 from trclip_vad.datasets import Dataset
 from trclip_vad.encoders import Encoder
+from trclip_vad.grid import grid, span, spread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -194,49 +193,6 @@ def open_bank(folder: Path, split: str) -> Bank:
     )
 
 
-def span(caption: Caption, fps: float, length: int, where: object) -> tuple[int, int] | None:
-    """The snippets [first, end) a caption covers, or None where it lies wholly behind the video's end.
-
-    Raises:
-        InputError: it names neither a snippet nor a time.
-    """
-    if caption.snippet is not None:
-        first, end = caption.snippet, caption.snippet + 1
-    elif caption.start is not None and caption.end is not None:
-        # A time that falls on a border up to rounding covers nothing of the snippet behind it.
-        first = math.floor(caption.start * fps / STRIDE + 1e-6)
-        end = max(math.ceil(caption.end * fps / STRIDE - 1e-6), first + 1)
-    else:
-        todo = "Give each caption its snippet, or start and end in seconds."
-        raise InputError(where, f"caption {caption.id!r} of {caption.video!r} has no place in time", todo)
-    return (first, min(end, length)) if first < length else None
-
-
-def grid(spans: Sequence[tuple[int, int]], length: int, at_most: int | None = None) -> Any:
-    """Sparse (T, captions) weights whose rows sum to 1, or to 0 where no caption covers the snippet (or bin)."""
-    import numpy as np
-    from scipy.sparse import csr_array
-
-    sizes = [end - first for first, end in spans]
-    snippets = np.concatenate([np.arange(first, end) for first, end in spans] or [np.zeros(0, dtype=int)])
-    captions = np.repeat(np.arange(len(spans)), sizes)
-    weights = csr_array((np.ones(len(snippets)), (snippets, captions)), shape=(length, len(spans)))
-    weights = _mean_rows(weights)
-    if at_most and length > at_most:
-        edges = np.linspace(0, length, at_most + 1).astype(int)
-        bins = np.repeat(np.arange(at_most), np.diff(edges))
-        pool = csr_array((np.ones(length), (bins, np.arange(length))), shape=(at_most, length))
-        weights = _mean_rows(pool @ weights)
-    return weights.astype(np.float32)
-
-
-def spread(weights: Any, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """((T, E) float32, (T,) bool): caption vectors laid on a grid, and which snippets they cover."""
-    import numpy as np
-
-    return np.asarray(weights @ vectors, dtype=np.float32), np.diff(weights.indptr) > 0
-
-
 def encode(texts: Iterable[str], encoder: Encoder, parts: Path, label: str, reporter: Reporter) -> np.ndarray:
     """(n, E) float32 in the order of `texts`, kept in part files on the way. Texts of one length go together."""
     import numpy as np
@@ -339,15 +295,6 @@ def _place(model: str) -> str:
     """An absolute path where the model is a folder: the hint must hold from anywhere."""
     path = Path(model).expanduser()
     return str(path.resolve()) if path.exists() else model
-
-
-def _mean_rows(weights: Any) -> Any:
-    """Each row scaled to sum 1; an empty row stays empty."""
-    import numpy as np
-    from scipy.sparse import csr_array, diags_array
-
-    total = weights.sum(axis=1)
-    return csr_array(diags_array(np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)) @ weights)
 
 
 def _npy(array: np.ndarray) -> bytes:
