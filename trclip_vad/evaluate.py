@@ -1,4 +1,4 @@
-"""Evaluation: a finished run meets the test half of its bank. The only verb that opens it, and it counts how often."""
+"""Evaluation: a run meets the test half of its bank. The only verb that opens frame truth, and it counts how often."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from rewrite import manifest
 from rewrite.errors import CorpusError, SettingError
 from rewrite.lock import one_writer
 from rewrite.reporter import Reporter, Silent
+from rewrite.settings import revive
 from trclip_vad import checkpoint
 from trclip_vad.batch import STRIDE
-from trclip_vad.score import load
+from trclip_vad.config import Config
 from trclip_vad.text_bank import Bank, open_bank
 
 if TYPE_CHECKING:
     import numpy as np
 
     from trclip_vad.metrics import Frames
+    from trclip_vad.model import Detector
 
 REPORT = "eval.json"
 SCORES = "test_scores.jsonl"
@@ -27,128 +29,148 @@ SCORES = "test_scores.jsonl"
 def evaluate(
     run: Path, reporter: Reporter = Silent(), bank: Path | None = None, resamples: int = 1000
 ) -> dict[str, Any]:
-    """Scores the test videos by their source captions and writes `eval.json` and `test_scores.jsonl` into the run.
+    """Scores every test video with its source captions and measures frames against the truth.
+
+    Writes `eval.json` and `test_scores.jsonl` beside the run's sealed files.
 
     Args:
-        run: a sealed run.
-        bank: its bank; by default where it was when the run was trained.
-        resamples: draws of the videos for the 95 % intervals.
+        bank: where the run's bank lies now; none: where it lay when the run was trained.
+        resamples: draws of the bootstrap over videos.
 
     Returns:
-        What `eval.json` holds: each measure as `{"value", "interval"}` (None where undefined), per-class AUC of the
-        frames of a class's videos and the normal ones, counts, and how often the test set was opened for this run.
+        `{"auc", "ap", "ano_auc"}`, each `{"value", "low", "high"}` (95 %), `per_class` AUC, counts, and
+        `opened`, how often this run has met the test set.
 
     Raises:
-        CorpusError: the run is not finished or was edited, or the bank is not the one it was trained on.
-        StorageError: the disk refused.
+        CorpusError: the run or the bank is missing, unfinished, edited, or does not belong to the other.
     """
-    import torch
-
-    from trclip_vad import metrics
-
     if resamples < 1:
         raise SettingError("resamples", f"{resamples} is not a number of draws", "Give 1 or more.")
-    found, detector = load(run)
+    trained = manifest.verify(run, "run")
+    test = open_bank(_bank_of(run, bank), "test")
+    if test.id != trained["asked"]["bank_id"]:
+        raise CorpusError(test.folder, "is not the bank this run was trained on", "Give that one by --bank.")
     with one_writer(run):
-        opened = _openings(run) + 1
-        test = open_test(run, found, bank)
-        scores = []
-        with reporter.step("evaluate", len(test.names), "videos") as step:
-            for index in range(len(test.names)):
-                text, covered = (torch.from_numpy(part) for part in test.text(index))
-                scores.append(detector.scores(text, covered).numpy())
-                step.advance()
-        frames = gather(test, scores)
-        measured, intervals = metrics.measure(frames), metrics.bootstrap(frames, resamples)
-        report = {
-            "run_id": found["run_id"],
-            "bank_id": test.id,
-            "test_set_opened": opened,
+        opened = _opened(run) + 1
+        detector = load(run, trained)
+        scores = _score(detector, test, reporter)
+        found = {
+            **_measure(test, scores, resamples, reporter),
             "videos": len(test.names),
-            "abnormal_videos": int(frames.abnormal.sum()),
-            "frames": int(frames.positive.sum() + frames.negative.sum()),
-            "anomalous_frames": int(frames.positive.sum()),
-            "resamples": resamples,
-            "metrics": {name: {"value": measured[name], "interval": intervals[name]} for name in measured},
-            "auc_by_class": by_class(test, frames),
+            "frames": sum(test.frames),
+            "run_id": trained["run_id"],
+            "bank_id": test.id,
+            "seed": trained["asked"]["seed"],
+            "recipe": trained["asked"]["config"]["recipe"],
+            "opened": opened,
         }
-        rows = [
-            {"video": name, "scores": [round(float(s), 6) for s in said]}
-            for name, said in zip(test.names, scores, strict=True)
-        ]
+        rows = (
+            {"video": name, "labels": labels, "scores": [round(float(s), 6) for s in values]}
+            for name, labels, values in zip(test.names, test.labels, scores, strict=True)
+        )
         manifest.write_atomic(run / SCORES, manifest.jsonl_chunks(rows))
-        manifest.write_atomic(run / REPORT, manifest.json_bytes(report))
-    reporter.say(", ".join(_shown(name, report["metrics"][name]) for name in measured) + f" on {len(rows)} videos.")
-    return report
+        manifest.write_atomic(run / REPORT, manifest.json_bytes(found))
+    return found
 
 
-def open_test(run: Path, found: dict[str, Any], bank: Path | None = None) -> Bank:
-    """The test half of a run's bank.
+def load(run: Path, trained: dict[str, Any]) -> Detector:
+    """The detector of a sealed run, in eval mode.
 
     Raises:
-        CorpusError: it is not where it was, was edited, or is another bank.
+        CorpusError: its weights do not fit its config.
     """
-    hint = bank or checkpoint.read_places(run).get("bank")
-    if hint is None:
-        raise CorpusError(run, "does not say where its bank lies", "Give the folder of its bank.")
-    test = open_bank(Path(hint), "test")
-    if test.id != found["asked"]["bank_id"]:
-        raise CorpusError(hint, "is not the bank this run was trained on", "Give the folder of its bank.")
-    return test
+    from trclip_vad.model import build
+
+    config = revive(Config, trained["asked"]["config"], "config")
+    detector = build(config.model, trained["width"])
+    try:
+        detector.load_state_dict(checkpoint.load_weights(run / checkpoint.WEIGHTS))
+    except RuntimeError as error:
+        what = f"does not fit its config ({str(error).splitlines()[0]})"
+        raise CorpusError(run / checkpoint.WEIGHTS, what, "Train again.") from error
+    return detector.eval()
 
 
-def gather(test: Bank, scores: list[np.ndarray]) -> Frames:
-    """Scores per video and the bank's frame truth, as the snippets of one long row.
+def table(found: dict[str, Any]) -> list[str]:
+    """An evaluation as lines for people."""
+    lines = [f"{found['recipe']}, seed {found['seed']}: {found['videos']} test videos, {found['frames']} frames"]
+    for name, shown in (("auc", "AUC"), ("ap", "AP"), ("ano_auc", "Ano-AUC")):
+        lines.append(f"  {shown:<8}{_number(found[name])}")
+    lines.append(f"  the test set was opened {found['opened']} times by this run")
+    return lines
 
-    Args:
-        scores: (T,) per test video, in the bank's order.
-    """
+
+def _number(measure: dict[str, float | None]) -> str:
+    if measure["value"] is None:
+        return "undefined"
+    return f"{measure['value']:.4f}  [{measure['low']:.4f}, {measure['high']:.4f}] over videos"
+
+
+def _bank_of(run: Path, bank: Path | None) -> Path:
+    if bank is not None:
+        return bank
+    place = checkpoint.read_places(run).get("bank")
+    if place is None or not Path(place).is_dir():
+        raise CorpusError(run, "its text bank is not where it was", "Give its folder by --bank.")
+    return Path(place)
+
+
+def _opened(run: Path) -> int:
+    """How often the run has met the test set before."""
+    try:
+        return int(json.loads((run / REPORT).read_bytes())["opened"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+def _score(detector: Detector, test: Bank, reporter: Reporter) -> list[np.ndarray]:
+    """(T,) per video, the whole video at once: no bins, no padding."""
+    import torch
+
+    scores = []
+    with reporter.step("score", len(test.names), "videos") as step:
+        for index in range(len(test.names)):
+            text, covered = test.text(index)
+            scores.append(detector.scores(torch.from_numpy(text), torch.from_numpy(covered)).numpy())
+            step.advance()
+    return scores
+
+
+def frames_of(test: Bank, scores: list[np.ndarray]) -> Frames:
+    """Scores, (T,) per video, beside the truth of the test half."""
     import numpy as np
 
     from trclip_vad.metrics import Frames, anomalous_frames
 
     counts = [
-        anomalous_frames(ranges, frames, length, STRIDE)
-        for ranges, frames, length in zip(test.truth(), test.frames, test.lengths, strict=True)
+        anomalous_frames(ranges, frames, snippets, STRIDE)
+        for ranges, frames, snippets in zip(test.truth(), test.frames, test.lengths, strict=True)
     ]
     both = np.concatenate(counts)
+    normal = (test.classes[0],)
     return Frames(
-        scores=np.concatenate(scores).astype(float),
+        scores=np.concatenate(scores),
         positive=both[:, 0],
         negative=both[:, 1],
-        video=np.repeat(np.arange(len(scores)), [len(s) for s in scores]),
-        abnormal=np.array([labels != (test.classes[0],) for labels in test.labels]),
+        video=np.repeat(np.arange(len(scores)), test.lengths),
+        abnormal=np.array([labels != normal for labels in test.labels]),
     )
 
 
-def by_class(test: Bank, frames: Frames) -> dict[str, dict[str, Any]]:
-    """Per anomaly class: the AUC over its videos and all normal ones, and how many videos it has."""
+def _measure(test: Bank, scores: list[np.ndarray], resamples: int, reporter: Reporter) -> dict[str, Any]:
     import numpy as np
 
-    from trclip_vad.metrics import auc
+    from trclip_vad.metrics import auc, bootstrap, measure
 
-    found = {}
+    found = frames_of(test, scores)
+    reporter.say(f"Measuring, {resamples} draws of the bootstrap over videos.")
+    ranges = bootstrap(found, resamples)
+    measured: dict[str, Any] = {}
+    for name, value in measure(found).items():
+        low, high = ranges[name] or (None, None)
+        measured[name] = {"value": value, "low": low, "high": high}
+    per_class = {}
     for name in test.classes[1:]:
-        members = np.array([name in labels for labels in test.labels])
-        if members.any():
-            found[name] = {"auc": auc(frames.only(members | ~frames.abnormal)), "videos": int(members.sum())}
-    return found
-
-
-def _openings(run: Path) -> int:
-    """How often the test set was opened for this run before, by its last report."""
-    path = run / REPORT
-    if not path.is_file():
-        return 0
-    try:
-        return int(json.loads(path.read_bytes())["test_set_opened"])
-    except (ValueError, KeyError, TypeError):
-        todo = "It was edited: restore it, or delete it to start the count anew."
-        raise CorpusError(path, "does not say how often the test set was opened", todo) from None
-
-
-def _shown(name: str, measured: dict[str, Any]) -> str:
-    value, interval = measured["value"], measured["interval"]
-    if value is None:
-        return f"{name} undefined"
-    return f"{name} {value:.4f}" + (f" [{interval[0]:.4f}, {interval[1]:.4f}]" if interval else "")
+        own = np.array([name in labels for labels in test.labels])
+        per_class[name] = auc(found.only(own)) if own.any() else None
+    return {**measured, "per_class": per_class}
