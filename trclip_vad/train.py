@@ -161,7 +161,7 @@ def _fit(config: Config, bank: Bank, out: Path, asked: dict[str, Any], reporter:
             measured = {
                 "epoch": epoch + 1,
                 "loss": loss,
-                **validate(detector, bank, held, config.text.snippets, partial(_draw, seed)),
+                **validate(detector, bank, held, partial(_draw, seed)),
             }
             _keep(state, measured, detector, optimiser, config)
             checkpoint.save_state(out / checkpoint.STATE, state)

@@ -18,16 +18,14 @@ if TYPE_CHECKING:
     from trclip_vad.text_bank import Bank
 
 NAMES = ("auc", "ap", "splice")
+SNIPPETS = 256  # T at most, whatever training used: recipes are compared on one grid
 
 
-def validate(
-    detector: Detector, bank: Bank, held: Sequence[int], snippets: int, draw: Callable[..., int]
-) -> dict[str, float]:
+def validate(detector: Detector, bank: Bank, held: Sequence[int], draw: Callable[..., int]) -> dict[str, float]:
     """`auc`, `ap` over videos and `splice` (AUC over snippets); empty without both kinds of videos.
 
     Args:
         held: indices into the bank's training half.
-        snippets: T at most, as in training.
         draw: a seeded hash of its arguments; says which normal video surrounds which anomalous one.
     """
     import torch
@@ -41,7 +39,7 @@ def validate(
         kinds[bank.labels[index] != normal].append(index)
     if not kinds[True] or not kinds[False]:
         return {}
-    read = {i: _tensors(bank, i, snippets) for i in held}
+    read = {i: _tensors(bank, i) for i in held}
     says = []
     for index in held:
         scores = detector.scores(*read[index])
@@ -61,8 +59,8 @@ def validate(
     }
 
 
-def _tensors(bank: Bank, index: int, snippets: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _tensors(bank: Bank, index: int) -> tuple[torch.Tensor, torch.Tensor]:
     import torch
 
-    text, covered = bank.text(index, 0, snippets)
+    text, covered = bank.text(index, 0, SNIPPETS)
     return torch.from_numpy(text), torch.from_numpy(covered)
