@@ -11,7 +11,7 @@ demo: models
 	$(BIN)/python -m examples.demo demo
 
 test: models
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
