@@ -31,16 +31,20 @@ def demo_text_source() -> Config:
 
 
 def ucf_text() -> Config:
-    """UCF-Crime, captions only, no rewrites. Chosen by validation on videos held out of the training list."""
+    """UCF-Crime, captions only, no rewrites: sized so that one run takes well under a minute on 2 cores.
+
+    Chosen among a dozen settings of grid, dropout, rate and width by the "splice" AUC of training
+    videos held out of the loss (`validation.py`, two seeds each); no test video had a say.
+    """
     return Config(
         recipe="ucf_text",
-        text=TextSettings(rewrites=False, snippets=64),
-        model=ModelSettings(dropout=0.7, ffn=1.0),
+        text=TextSettings(rewrites=False, snippets=16),
+        model=ModelSettings(dropout=0.9, ffn=1.0),
         optimiser=Optimiser(lr=3e-4, weight_decay=0.01),
         epochs=10,
         batch=128,
         validation=0.1,
-        select="ap",
+        select="splice",
     )
 
 
