@@ -17,6 +17,12 @@ SAMPLE = ROOT / "corpora" / "sample" / "captions.jsonl"
 MODELS = Path(os.environ.get("TRCLIP_MODELS", ROOT / "models"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests neither read nor fill the user's cache of vectors."""
+    os.environ["TRCLIP_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 class Answer:
     """What a command said: exit code, stdout, stderr."""
 

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from rewrite.errors import ModelError
+from rewrite.embeddings import DEFAULT, locate_encoder, vectors
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import describe, operational, setting
-from rewrite.weights import locate, weights_digest
-
-DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
+from rewrite.weights import weights_digest
 
 
 @dataclass(frozen=True)
@@ -36,10 +33,7 @@ class Similarity:
             raise ValueError("-1 <= floor < ceiling <= 1 is needed")
 
     def identity(self) -> dict[str, Any]:
-        path = locate(self.model, "a sentence encoder")
-        if not (path / "modules.json").is_file():
-            todo = "Give a sentence-transformers folder: --set similarity.model=PATH."
-            raise ModelError(path, "is not a sentence encoder (it has no modules.json)", todo)
+        path = locate_encoder(self.model)
         settings = describe(self, identity_only=True)
         return {
             **settings,
@@ -52,23 +46,12 @@ class Similarity:
         if not candidates:
             return []
         texts = sorted({t for c in candidates for t in (c.draft.source, c.text)})
-        vectors = _encoder(str(locate(self.model, "a sentence encoder"))).encode(
-            texts, batch_size=self.batch, normalize_embeddings=True, show_progress_bar=False
-        )
+        found = vectors(self.model, texts, self.batch)
         row = {text: index for index, text in enumerate(texts)}
         verdicts = []
         for c in candidates:
             # Three digits: the last bits differ between machines and batch shapes, a verdict should not.
-            cosine = round(float(vectors[row[c.draft.source]] @ vectors[row[c.text]]), 3)
+            cosine = round(float(found[row[c.draft.source]] @ found[row[c.text]]), 3)
             reason = "too_far" if cosine < self.floor else "too_near" if cosine > self.ceiling else ""
             verdicts.append(Verdict(not reason, reason, {"similarity": cosine}))
         return verdicts
-
-
-@lru_cache(maxsize=2)
-def _encoder(path: str) -> Any:
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()  # our own progress is on the screen
-    return SentenceTransformer(path, local_files_only=True)
