@@ -18,6 +18,8 @@ Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Any setting, e.g. sampling.temperature=0.6.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+Filters = Annotated[str | None, typer.Option(help="fast, strict, or names with commas between. [fast]")]
+Settings = Annotated[Path | None, typer.Option(help="Thresholds that `calibrate` wrote; --set wins over them.")]
 Seed = Annotated[int, typer.Option(help="Of every random draw.")]
 
 
@@ -32,7 +34,8 @@ def rewrite(
     backend: Annotated[str, typer.Option(help="vllm, llamacpp or openai.")] = "vllm",
     model: Annotated[str, typer.Option(help="Path or hub name of the model; a server's name for it.")] = "",
     limit: Annotated[int | None, typer.Option(help="Only the first so many captions.")] = None,
-    filters: Annotated[str | None, typer.Option(help="Names with commas between. [all]")] = None,
+    filters: Filters = None,
+    settings: Settings = None,
     seed: Seed = 0,
     set_: Set = None,
     json: Json = False,
@@ -48,9 +51,10 @@ def rewrite(
         variants=variants,
         backend=backend,
         model=model,
-        filters=None if filters is None else [name.strip() for name in filters.split(",") if name.strip()],
+        filters=_names(filters),
         seed=seed,
         assignments=set_ or [],
+        settings=settings,
     )
     run(source, out, recipe, limit=limit, reporter=Terminal())
     _answer(overview(out), json, lines)
@@ -143,6 +147,10 @@ def score(
 
     settings = apply(ScoreSettings(), set_ or [])
     _answer(run_score(run, source, out or run / "scores", encoder, settings, Terminal()), json, table)
+
+
+def _names(filters: str | None) -> list[str] | None:
+    return None if filters is None else [name.strip() for name in filters.split(",") if name.strip()]
 
 
 def _answer(found: dict[str, Any], json: bool, lines: Any) -> None:

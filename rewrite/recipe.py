@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from rewrite.errors import SettingError
+from rewrite.errors import InputError, SettingError
 from rewrite.records import Sampling
 from rewrite.settings import apply, describe, pick, setting
 from rewrite.templates import FewShot, load_templates
@@ -21,6 +23,13 @@ class Source:
     """Which rows of the caption file are rewritten."""
 
     split: str | None = setting(None, "only rows whose field `split` says so, e.g. train; none: every row")
+
+
+@dataclass(frozen=True)
+class Words:
+    """The word lists that the rules read by."""
+
+    extend: Path | None = setting(None, "a YAML file whose words are added to rewrite/lexicons")
 
 
 @dataclass(frozen=True)
@@ -69,33 +78,29 @@ def configure(
     filters: Sequence[str] | None = None,
     seed: int = 0,
     assignments: Sequence[str] = (),
+    settings: Path | None = None,
 ) -> Recipe:
     """The recipe that these names and `--set` lines ask for.
 
     Args:
-        filters: names of FILTERS; None takes all of them. They judge in the board's order, cheap to dear.
+        filters: names of FILTERS or CHAINS; None takes `fast`. They judge in the board's order, cheap to dear.
         assignments: `sampling.temperature=0.6`, `fewshot.shots=3`, `source.split=train`, `llamacpp.parallel=8`,
-            `similarity.floor=0.5` and the like.
+            `similarity.floor=0.5`, `nli.model=PATH`, `lexicon.extend=words.yaml` and the like.
+        settings: a file that `calibrate` wrote; `assignments` win over it.
 
     Raises:
         SettingError: an unknown backend, filter or path, or a value of the wrong type.
         InputError: a template that is missing or broken.
     """
     from rewrite.backends import BACKENDS
-    from rewrite.filters import FILTERS
 
     if variants < 1:
         raise SettingError("--variants", f"{variants} is not a number of drafts", "Give 1 or more.")
     engine = pick(BACKENDS, backend, "backend")()
     if model:
         engine = dataclasses.replace(engine, model=model)
-    names = set(FILTERS if filters is None else filters)
-    for name in names:
-        pick(FILTERS, name, "filter")
     groups: dict[str, Any] = {"source": Source(), "sampling": Sampling(), "fewshot": FewShot(), backend: engine}
-    chain = [name for name in FILTERS if name in names]
-    groups |= {name: FILTERS[name]() for name in chain}
-    groups = dict(apply(groups, list(assignments)))
+    chain, groups = configure_filters(filters, assignments, settings, groups)
     return Recipe(
         templates=load_templates(templates),
         variants=variants,
@@ -104,5 +109,50 @@ def configure(
         sampling=groups["sampling"],
         few_shot=groups["fewshot"],
         backend=groups[backend],
-        filters={name: groups[name] for name in chain},
+        filters=chain,
     )
+
+
+def configure_filters(
+    filters: Sequence[str] | None,
+    assignments: Sequence[str] = (),
+    settings: Path | None = None,
+    groups: Mapping[str, Any] | None = None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(the chain by name, every group of settings) that names and `--set` lines ask for.
+
+    Args:
+        groups: other groups that the assignments may reach.
+
+    Raises:
+        SettingError: an unknown filter, path or value.
+        InputError: a settings file that is none.
+    """
+    from rewrite.filters import FILTERS, chain_names
+
+    names = chain_names(filters)
+    tree = {**(groups or {}), "lexicon": Words(), **{name: FILTERS[name]() for name in names}}
+    stated = [a for a in _stated(settings) if a.partition(".")[0] in tree]  # it may speak of filters not chosen here
+    tree = dict(apply(tree, [*stated, *assignments]))
+    encoder = tree["similarity"].model if "similarity" in tree else None
+    for name in names:
+        fields = {f.name for f in dataclasses.fields(tree[name])}
+        if "lexicon" in fields and tree["lexicon"].extend:
+            tree[name] = dataclasses.replace(tree[name], lexicon=str(tree["lexicon"].extend))
+        if name == "detail" and encoder and tree[name].model == type(tree[name])().model:
+            tree[name] = dataclasses.replace(tree[name], model=encoder)
+    return {name: tree[name] for name in names}, tree
+
+
+def _stated(path: Path | None) -> list[str]:
+    """The assignments of a settings file: `{"set": ["similarity.floor=0.5", ...]}`."""
+    if path is None:
+        return []
+    try:
+        found = json.loads(path.read_bytes())["set"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = f"is no settings file ({error})"
+        raise InputError(path, what, "Make one with: cli.py calibrate LABELLED.jsonl --out FILE.") from None
+    if not isinstance(found, list) or not all(isinstance(line, str) for line in found):
+        raise InputError(path, "`set` is not a list of assignments", "Make one with: cli.py calibrate.")
+    return found

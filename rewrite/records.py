@@ -125,36 +125,48 @@ class Draft:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Candidate:
-    """A draft on its way through the filters: its text tidied, nothing else changed."""
+    """A draft on its way through the filters: its text tidied, nothing else changed.
+
+    Attributes:
+        flags: doubts of the filters before, e.g. ("role",): a filter that clears doubts looks harder at them.
+        labels: classes of the videos its source stands in; empty where unknown. For the report and for filters of
+            labels; no prompt ever sees them.
+    """
 
     draft: Draft
     text: str
+    flags: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Verdict:
-    """Keep, or drop with the filter's name and a reason.
+    """Keep, drop with the filter's name and a reason, or doubt.
 
     Attributes:
         keep: whether the candidate goes on to the next filter.
         reason: a short typed word, e.g. "refusal", "too_similar"; empty when kept.
         scores: what was measured, by name; stored beside the rewrite.
+        flag: a doubt, named like a reason. It drops the candidate with that reason, unless the chain holds a filter
+            that clears doubts (natural language inference): then that one decides.
     """
 
     keep: bool
     reason: str = ""
     scores: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    flag: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Rewrite:
-    """A judged candidate; `filter` and `reason` are set when it was dropped."""
+    """A judged candidate; `filter` and `reason` are set when it was dropped, `flags` name the doubts it met."""
 
     draft: Draft
     text: str
     scores: Mapping[str, float]
     filter: str = ""
     reason: str = ""
+    flags: tuple[str, ...] = ()
 
     @property
     def kept(self) -> bool:
@@ -164,6 +176,8 @@ class Rewrite:
         d = self.draft
         row: dict[str, Any] = {"id": d.id, "source_id": d.source_id, "source": d.source, "text": self.text}
         row |= {"template": d.template, "variant": d.variant, "scores": dict(self.scores)}
+        if self.flags:
+            row["flags"] = list(self.flags)
         return row if self.kept else {**row, "filter": self.filter, "reason": self.reason}
 
 

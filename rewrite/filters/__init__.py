@@ -1,7 +1,8 @@
 """The board of filters, cheap to dear: their order here is their order in the chain.
 
-The contract: `judge` gives one verdict per candidate, in order, names a reason for every drop, and is pure
-(same candidates, same verdicts). A new filter is one new file and one line here.
+The contract: `judge` gives one verdict per candidate, in order, names a reason for every drop or doubt, and is pure
+(same candidates, same verdicts). A filter with `clears = True` decides what the ones before it doubt.
+A new filter is one new file and one line here.
 """
 
 from __future__ import annotations
@@ -9,10 +10,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from rewrite.errors import SettingError, did_you_mean
+from rewrite.filters.attributes import Attributes
 from rewrite.filters.copy import Copy
+from rewrite.filters.detail import Detail
 from rewrite.filters.duplicates import Duplicates
+from rewrite.filters.euphemism import Euphemism
 from rewrite.filters.form import Form
+from rewrite.filters.labels import Labels
 from rewrite.filters.length import Length
+from rewrite.filters.negation import Negation
+from rewrite.filters.nli import NLI
+from rewrite.filters.numbers import Numbers
+from rewrite.filters.order import Order
+from rewrite.filters.roles import Roles
 from rewrite.filters.similarity import Similarity
 from rewrite.records import Candidate, Verdict
 
@@ -35,6 +46,35 @@ FILTERS: dict[str, type[Any]] = {
     "form": Form,
     "length": Length,
     "copy": Copy,
+    "negation": Negation,
+    "numbers": Numbers,
+    "attributes": Attributes,
+    "order": Order,
+    "labels": Labels,
+    "euphemism": Euphemism,
+    "roles": Roles,
     "similarity": Similarity,
+    "detail": Detail,
+    "nli": NLI,
     "duplicates": Duplicates,
 }
+CHAINS: dict[str, tuple[str, ...]] = {
+    "fast": tuple(name for name in FILTERS if name != "nli"),  # rules and a sentence encoder
+    "strict": tuple(FILTERS),  # and a model of natural language inference, which decides what the rules doubt
+}
+
+
+def chain_names(asked: Sequence[str] | None) -> list[str]:
+    """Filter names in the board's order, each once; a chain's name stands for its filters. None asks for `fast`.
+
+    Raises:
+        SettingError: no filter and no chain of that name.
+    """
+    wanted: set[str] = set()
+    for name in ("fast",) if asked is None else asked:
+        if name not in CHAINS and name not in FILTERS:
+            raise SettingError(
+                f"filter {name!r}", "there is none of that name", did_you_mean(name, [*CHAINS, *FILTERS])
+            )
+        wanted.update(CHAINS.get(name, (name,)))
+    return [name for name in FILTERS if name in wanted]

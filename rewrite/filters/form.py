@@ -5,44 +5,64 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from rewrite.lexicon import lexicon
 from rewrite.records import Candidate, Verdict
+from rewrite.settings import setting
 
-_REFUSAL = re.compile(
-    r"^\W*(i['’]?m sorry|i am sorry|sorry,|i can(no|['’])t|i cannot|i['’]?m unable|i am unable|i won['’]t"
-    r"|unfortunately, i|as an? (ai|language model|assistant)"
-    r"|i do not feel|i don['’]t feel comfortable|it (is|would be) (in)?appropriate)",
-    re.IGNORECASE,
-)
 _PREAMBLE = re.compile(
     r"^\W*((sure|certainly|of course|okay|ok)\b[,!.:]|here(['’]s| is| are)\b"
     r"|(the )?(re-?written|re-?phrased|new|revised|original) (caption|sentence|version|text)\b"
     r"|(caption|rewrite|rewritten|output|answer|source|target)\s*:)",
     re.IGNORECASE,
 )
+_SPOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _ECHO = re.compile(r"\b(caption|rewrite)\s*:", re.IGNORECASE)
 _MARKUP = re.compile(r"</?[a-z][^>]*>|```|\*\*|^#+ |\[/?INST\]|<\|[^>]*\|>|https?://|\{\{|\}\}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Form:
-    """Reasons, in the order they are looked for: empty, cut, refusal, preamble, echo, markup, multiline, not_text."""
+    """Reasons, in the order they are looked for: empty, cut, refusal, preamble, echo, markup, multiline, not_text.
+
+    A refusal may stand anywhere, also behind half a caption. A caption speaks of others: "I", "you" and "please" that
+    its source has not are a chat's words.
+    """
+
+    lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
 
     def identity(self) -> dict[str, Any]:
-        return {}
+        return {"lexicon": lexicon(self.lexicon).digest}
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
-        return [Verdict(not (reason := _fault(c)), reason) for c in candidates]
+        refusal, speech = _refusals(self.lexicon)
+        return [Verdict(not (reason := _fault(c, refusal, speech)), reason) for c in candidates]
 
 
-def _fault(candidate: Candidate) -> str:
+@lru_cache(maxsize=8)
+def _refusals(extend: str) -> tuple[re.Pattern[str], frozenset[str]]:
+    lists = lexicon(extend).lists["refusals"]
+    return re.compile("|".join(lists["patterns"]), re.IGNORECASE), frozenset(lists["speech"].split())
+
+
+def _refused(said: str, source: str, refusal: re.Pattern[str], speech: frozenset[str]) -> bool:
+    if refusal.search(said) and not refusal.search(source):
+        return True
+    words = set(_SPOKEN.findall(said.lower().replace("’", "'"))) & speech
+    return bool(words) and not speech.intersection(_SPOKEN.findall(source.lower()))
+
+
+def _fault(candidate: Candidate, refusal: re.Pattern[str], speech: frozenset[str]) -> str:
     said, text = candidate.draft.text.strip(), candidate.text
     if not text:
         return "empty"
     if candidate.draft.finish not in ("stop", "eos"):
         return "cut"
-    for pattern, reason in ((_REFUSAL, "refusal"), (_PREAMBLE, "preamble"), (_ECHO, "echo"), (_MARKUP, "markup")):
+    if _refused(said, candidate.draft.source, refusal, speech):
+        return "refusal"
+    for pattern, reason in ((_PREAMBLE, "preamble"), (_ECHO, "echo"), (_MARKUP, "markup")):
         if pattern.search(said):
             return reason
     if "\n" in said:

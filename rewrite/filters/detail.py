@@ -1,0 +1,92 @@
+"""Is everything there, and nothing more? Content that one caption has and the other has not.
+
+Each unit of content looks for its like in the other caption: by concept, by stem, else by the cosine of the two words'
+own vectors, so that a synonym the lexicon does not know costs little. What finds none is invented, or dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from rewrite.embeddings import DEFAULT, locate_encoder, vectors
+from rewrite.lexicon import lexicon
+from rewrite.reading import Reading, Unit, read
+from rewrite.records import Candidate, Verdict
+from rewrite.settings import describe, setting
+from rewrite.weights import weights_digest
+
+
+@dataclass(frozen=True)
+class Detail:
+    """Reasons: invented, dropped. Stores `invented` and `dropped`: units without their like, near misses in part.
+
+    A doubt: a language model knows more words than a lexicon.
+    """
+
+    model: str = setting(DEFAULT, "sentence encoder for words that the lexicon does not know")
+    invented: float = setting(1.1, "units of the rewrite that the source may lack")
+    dropped: float = setting(0.6, "units of the source that the rewrite may lack")
+    like: float = setting(0.55, "cosine of two words from which they are alike; halfway to it counts half")
+    lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
+
+    def __post_init__(self) -> None:
+        if self.invented <= 0 or self.dropped <= 0 or not 0 < self.like <= 1:
+            raise ValueError("invented and dropped must be positive, like lie in (0, 1]")
+
+    def identity(self) -> dict[str, Any]:
+        path = locate_encoder(self.model)
+        settings = describe(self, identity_only=True)
+        return {
+            **settings,
+            "model": path.name,
+            "weights": weights_digest(path),
+            "lexicon": lexicon(self.lexicon).digest,
+        }
+
+    def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
+        if not candidates:
+            return []
+        light = _light(self.lexicon)
+        pairs = [(read(c.draft.source, self.lexicon), read(c.text, self.lexicon)) for c in candidates]
+        lacking = [(_lacking(text, source, light), _lacking(source, text, light)) for source, text in pairs]
+        near = self._nearness(pairs, lacking)
+        verdicts = []
+        for (source, text), (new, lost) in zip(pairs, lacking, strict=True):
+            invented = round(sum(_weight(u, light) * _share(u, source, near, self.like) for u in new), 3)
+            dropped = round(sum(_weight(u, light) * _share(u, text, near, self.like) for u in lost), 3)
+            flag = "invented" if invented > self.invented else "dropped" if dropped > self.dropped else ""
+            verdicts.append(Verdict(True, scores={"invented": invented, "dropped": dropped}, flag=flag))
+        return verdicts
+
+    def _nearness(self, pairs: Any, lacking: Any) -> dict[str, Any]:
+        """A unit vector for each word that is looked for, and for each it may be like."""
+        words: set[str] = set()
+        for (source, text), (new, lost) in zip(pairs, lacking, strict=True):
+            if new or lost:
+                words.update(u.lemma for r in (source, text) for u in r.units)
+        ordered = sorted(words)
+        return dict(zip(ordered, vectors(self.model, ordered), strict=True))
+
+
+def _lacking(one: Reading, other: Reading, light: frozenset[str]) -> list[Unit]:
+    """The units of one caption that no unit of the other answers."""
+    concepts, stems = other.concepts, frozenset().union(*(u.stems for u in other.units))
+    return [u for u in one.units if u.concepts.isdisjoint(concepts) and u.stems.isdisjoint(stems)]
+
+
+def _share(unit: Unit, other: Reading, near: dict[str, Any], like: float) -> float:
+    """1 where nothing in the other caption is like it, 0 where something is."""
+    best = max((float(near[unit.lemma] @ near[u.lemma]) for u in other.units), default=0.0)
+    return min(1.0, max(0.0, 2 * (1 - best / like)))
+
+
+def _weight(unit: Unit, light: frozenset[str]) -> float:
+    return 0.25 if unit.lemma in light or all(part in light for part in unit.lemma.split()) else 1.0
+
+
+@lru_cache(maxsize=8)
+def _light(extend: str) -> frozenset[str]:
+    return lexicon(extend).words("grammar", "light")

@@ -1,0 +1,92 @@
+"""Does it evoke the same kind of anomaly? A fight that became a hug teaches its class the wrong thing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from rewrite.filters.rules import reject
+from rewrite.lexicon import Lexicon, lexicon
+from rewrite.reading import Reading, holds
+from rewrite.records import Candidate, Verdict
+from rewrite.settings import setting
+
+Phrases = frozenset[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Reasons: label_lost (an anomaly went out), label_new (one came in), label_flip (an act of peace in its place).
+
+    Read from the words alone, both ways; a video's label is not needed. Drops alone.
+    """
+
+    lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
+
+    def identity(self) -> dict[str, Any]:
+        return {"lexicon": lexicon(self.lexicon).digest}
+
+    def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
+        words = evocations(self.lexicon)
+        return reject(candidates, lambda source, text: _fault(source, text, words, self.lexicon), self.lexicon)
+
+
+@dataclass(frozen=True, slots=True)
+class Evocations:
+    """What words evoke.
+
+    Attributes:
+        strong, all: phrase -> families it tells by itself; and those it tells or allows.
+        peaceful: acts of peace.
+    """
+
+    strong: dict[tuple[str, ...], frozenset[str]]
+    all: dict[tuple[str, ...], frozenset[str]]
+    peaceful: Phrases
+
+    def told(self, reading: Reading) -> Phrases:
+        """The phrases of a caption that tell an anomaly by themselves."""
+        return holds(reading, frozenset(self.strong))
+
+    def families(self, reading: Reading) -> frozenset[str]:
+        """The families that a caption tells or allows."""
+        return frozenset().union(*(self.all[phrase] for phrase in holds(reading, frozenset(self.all))))
+
+
+@lru_cache(maxsize=8)
+def evocations(extend: str = "") -> Evocations:
+    """The lists of labels.yaml, by phrase."""
+    known = lexicon(extend)
+    lists = known.lists["labels"]
+    strong: dict[tuple[str, ...], frozenset[str]] = {}
+    every: dict[tuple[str, ...], frozenset[str]] = {}
+    for family, words in lists["families"].items():
+        for kind in ("strong", "weak"):
+            for phrase in known.phrases(words[kind]):
+                every[phrase] = every.get(phrase, frozenset()) | {family}
+                if kind == "strong":
+                    strong[phrase] = strong.get(phrase, frozenset()) | {family}
+    return Evocations(strong, every, known.phrases(lists["peaceful"]))
+
+
+def _fault(source: Reading, text: Reading, words: Evocations, extend: str) -> str:
+    told, allowed = words.told(source), words.families(source)
+    retold, still = words.told(text), words.families(text)
+    known = lexicon(extend)
+    new_peace = {p for p in holds(text, words.peaceful) if not _said(p, source, known)}
+    if any(words.all[phrase].isdisjoint(still) for phrase in told):
+        return "label_flip" if new_peace else "label_lost"
+    if any(words.all[phrase].isdisjoint(allowed) for phrase in retold):
+        return "label_new"
+    lost = [phrase for phrase in told if not _said(phrase, text, known)]
+    return "label_flip" if new_peace and (lost or allowed - still) else ""
+
+
+def _said(phrase: tuple[str, ...], reading: Reading, known: Lexicon) -> bool:
+    """Whether a caption says it, in these words or in others ("wipes" - "cleans")."""
+    if holds(reading, frozenset({phrase})):
+        return True
+    meant = known.concepts.get(phrase) or known.concepts.get(phrase[:1], frozenset())
+    return not meant.isdisjoint(reading.concepts)

@@ -1,0 +1,91 @@
+"""Does each say what the other says? Natural language inference, both ways; it also clears or confirms doubts.
+
+From source to rewrite a low number means something was added, from rewrite to source that something was lost; with a
+model that has contradiction at its high end, a number above the band means that the two deny each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar
+
+from rewrite.entailment import calibrated, load
+from rewrite.errors import ModelError
+from rewrite.records import Candidate, Verdict
+from rewrite.settings import describe, operational, setting
+from rewrite.weights import locate, weights_digest
+
+_ENTAILS = {"low": 0.5, "high": 1.0, "low_doubted": 0.8, "high_doubted": 1.0}  # a probability of entailment
+
+
+@dataclass(frozen=True)
+class NLI:
+    """Reasons: contradicted, invented, dropped; of a doubted candidate the doubt's own name.
+
+    Stores `nli_forward` (source -> rewrite) and `nli_backward`. A candidate that a rule doubts must lie in the narrower
+    band. Unset thresholds are those calibrated for the model, by its digest.
+    """
+
+    clears: ClassVar[bool] = True
+
+    model: str = setting("", "a CrossEncoder (folder or hub name), or a folder of one .onnx and its tokenizer.json")
+    low: float | None = setting(None, "least number both ways; none: as calibrated for this model")
+    high: float | None = setting(None, "greatest number both ways")
+    low_doubted: float | None = setting(None, "the same for a candidate that a rule doubts")
+    high_doubted: float | None = setting(None, "the same for a candidate that a rule doubts")
+    batch: int = operational(32, "pairs judged at a time")
+
+    def __post_init__(self) -> None:
+        for name in _ENTAILS:
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name} must lie in [0, 1]")
+
+    def identity(self) -> dict[str, Any]:
+        path = self._path()
+        name = self.model if not path.samefile(self.model) else path.name
+        return {**describe(self, identity_only=True), **self._band(), "model": name, "weights": weights_digest(path)}
+
+    def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
+        if not candidates:
+            return []
+        band = self._band()
+        ways = [(c.draft.source, c.text) for c in candidates]
+        forward, backward = _scores(self.model, tuple(ways), self.batch)
+        return [
+            _verdict(c, round(float(f), 3), round(float(b), 3), band)
+            for c, f, b in zip(candidates, forward, backward, strict=True)
+        ]
+
+    def _path(self) -> Any:
+        if not self.model:
+            todo = "Give --set nli.model=NAME_OR_PATH, or choose --filters fast."
+            raise ModelError("filter nli", "no model is named", todo)
+        return locate(self.model, "an NLI model")
+
+    def _band(self) -> dict[str, float]:
+        known = calibrated(weights_digest(self._path())) or _ENTAILS
+        return {name: known[name] if getattr(self, name) is None else getattr(self, name) for name in _ENTAILS}
+
+
+@lru_cache(maxsize=4)
+def _scores(model: str, pairs: tuple[tuple[str, str], ...], batch: int) -> tuple[Any, Any]:
+    judge = load(model)
+    return judge.score(pairs, batch), judge.score([(b, a) for a, b in pairs], batch)
+
+
+def _verdict(candidate: Candidate, forward: float, backward: float, band: dict[str, float]) -> Verdict:
+    kind = "_doubted" if candidate.flags else ""
+    low, high = band[f"low{kind}"], band[f"high{kind}"]
+    reason = ""
+    if max(forward, backward) > high:
+        reason = "contradicted"
+    elif forward < low:
+        reason = "invented"
+    elif backward < low:
+        reason = "dropped"
+    if reason and candidate.flags:
+        reason = candidate.flags[0]
+    return Verdict(not reason, reason, {"nli_forward": forward, "nli_backward": backward})

@@ -1,0 +1,182 @@
+"""Are there as many of them? Counts, ordinals and quantifiers; and one where there were several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from rewrite.filters.rules import reject
+from rewrite.lexicon import lexicon
+from rewrite.reading import Reading, Unit
+from rewrite.records import Candidate, Verdict
+from rewrite.settings import setting
+
+_PEOPLE = frozenset({"man", "woman", "boy", "girl", "person", "driver", "police"})
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Reason: number. "Both men" and "2 men" agree, "all the drawers" and "every drawer" too. Drops alone."""
+
+    lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
+
+    def identity(self) -> dict[str, Any]:
+        return {"lexicon": lexicon(self.lexicon).digest}
+
+    def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
+        names = _names(self.lexicon)
+        return reject(candidates, lambda source, text: _fault(source, text, names), self.lexicon)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    words: dict[str, int]
+    times: dict[str, int]
+    ordinals: dict[str, int]
+    quantifiers: dict[str, str]  # word -> its group
+    two: frozenset[str]
+    ends: frozenset[str]
+    pointing: frozenset[str]
+    before_plurals: frozenset[str]
+
+
+@lru_cache(maxsize=8)
+def _names(extend: str) -> _Names:
+    lists = lexicon(extend).lists["numbers"]
+    groups = {word: group for group, words in lists["quantifiers"].items() for word in words.split()}
+    sets = (frozenset(lists[name].split()) for name in ("two", "ends", "pointing", "before_plurals"))
+    return _Names(lists["words"], lists["times"], lists["ordinals"], groups, *sets)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    values: frozenset[int]  # of two and more
+    texts: frozenset[str]  # figures that are no whole number: times of day, decimals
+    single: bool  # "only one", "a single", "once" as a count
+    ones: frozenset[str]  # lemmas of nouns that an explicit "one" counts
+    ordinals: frozenset[int]
+    quantifiers: frozenset[str]
+    plural: frozenset[str]  # noun lemmas that stand in the plural, and never in the singular
+    singular: frozenset[str]
+    pairs: bool  # speaks of two in some other way: "the other", "each other", two different people
+
+
+def _fault(source: Reading, text: Reading, names: _Names) -> str:
+    before, after = _counts(source, names), _counts(text, names)
+    return (
+        "number" if _other_values(before, after) or _one_for_many(before, after) or _other_share(before, after) else ""
+    )
+
+
+def _other_values(before: _Counts, after: _Counts) -> bool:
+    """A count of two or more, a time of day or an ordinal that only one of the captions has."""
+    for values, other in ((before.values - after.values, after), (after.values - before.values, before)):
+        if values - {2} or (values and not other.pairs):
+            return True
+    ordinals = after.ordinals - before.ordinals - {2} and before.ordinals - after.ordinals
+    return before.texts != after.texts or bool(ordinals)
+
+
+def _one_for_many(before: _Counts, after: _Counts) -> bool:
+    """ "Only one", "once" or "one drawer" where there were several, or several where there was one."""
+    many = before.values or before.quantifiers
+    grown = after.values - before.values or after.quantifiers - before.quantifiers
+    if (after.single and not (before.single or before.ones) and many) or (
+        before.single and not (after.single or after.ones) and grown
+    ):
+        return True
+    if after.ones & before.plural or before.ones & after.plural:
+        return True
+    return bool((before.singular & after.plural) or (before.plural & after.singular))
+
+
+def _other_share(before: _Counts, after: _Counts) -> bool:
+    """ "A few of the drawers" where it was every drawer."""
+    new, lost = after.quantifiers - before.quantifiers, before.quantifiers - after.quantifiers
+    return bool(new and (lost or before.single))
+
+
+def _counts(reading: Reading, names: _Names) -> _Counts:
+    words = reading.words
+    values: set[int] = set()
+    texts: set[str] = set()
+    ones: set[str] = set()
+    ordinals: set[int] = set()
+    groups: set[str] = set()
+    single = False
+    for place, word in enumerate(words):
+        last, following = words[place - 1] if place else "", words[place + 1] if place + 1 < len(words) else "."
+        value = _value(word, names)
+        if word == "once":
+            single |= last != "at" and (following in names.ends or last in ("only", "just"))
+        elif word in names.times:
+            values.add(names.times[word])
+        elif word in names.ordinals and last and following not in names.ends and _noun(reading, place + 1):
+            ordinals.add(names.ordinals[word])
+        elif value == 1:
+            noun = _noun(reading, place + 1)
+            explicit = last in ("only", "just", "exactly", "a") or word in ("single", "sole", "lone", "1")
+            single |= explicit or (noun is not None and noun.lemma == "time")
+            counts = word == "one" and following not in ("of", "another") and last not in names.pointing
+            if noun and (counts or explicit):
+                ones.add(noun.lemma)
+        elif value is not None:
+            values |= {value} - {0}
+        elif word[0].isdigit():
+            texts.add(word.lstrip("0"))
+        group = names.quantifiers.get(word) or names.quantifiers.get(reading.lemmas[place])
+        if group and following not in ("other", "at") and not (group == "few" and _while(last, following)):
+            groups.add(group)
+    plural, singular = _numbers_of_nouns(reading, names)
+    people = [u for u in reading.units if u.concepts & _PEOPLE]
+    return _Counts(
+        values=frozenset(values),
+        texts=frozenset(texts),
+        single=single,
+        ones=frozenset(ones),
+        ordinals=frozenset(ordinals),
+        quantifiers=frozenset(groups),
+        plural=plural,
+        singular=singular,
+        pairs=not names.two.isdisjoint(words) or len(people) > 1,
+    )
+
+
+def _while(last: str, following: str) -> bool:
+    """ "A few seconds", "a few metres": a short while or way, however it is worded."""
+    return last == "a" and following.rstrip("s") in ("second", "metre", "meter", "moment")
+
+
+def _value(word: str, names: _Names) -> int | None:
+    if word.isdecimal():
+        return int(word)
+    return names.words.get(word)
+
+
+def _noun(reading: Reading, place: int) -> Unit | None:
+    """The unit that begins within two words from a place: what a number in front of it counts."""
+    near = [u for u in reading.units if place <= u.place <= place + 2 and u.clause == reading.clauses[place - 1]]
+    return next((u for u in reversed(near)), None)
+
+
+def _numbers_of_nouns(reading: Reading, names: _Names) -> tuple[frozenset[str], frozenset[str]]:
+    """(plural, singular) lemmas of nouns that a determiner or their ending shows to be nouns, in one number only."""
+    plural: set[str] = set()
+    singular: set[str] = set()
+    for place, (word, lemma) in enumerate(zip(reading.words, reading.lemmas, strict=True)):
+        last = reading.words[place - 1] if place else ""
+        counted = last in names.before_plurals or _value(last, names) is not None
+        if (
+            word != lemma
+            and counted
+            and (word == f"{lemma}s" or word == f"{lemma}es" or word in ("men", "women", "children", "boys"))
+        ):
+            plural.add(lemma)
+        elif word == lemma and last in ("a", "an", "one", "another", "this", "single"):
+            singular.add(lemma)
+        elif word == lemma:
+            singular.add(f"?{lemma}")
+    both = plural & singular
+    return frozenset(w for w in plural - both if f"?{w}" not in singular), frozenset(singular - both)

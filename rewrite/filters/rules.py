@@ -1,0 +1,32 @@
+"""What the rules share: two readings of one candidate go in, a fault's name comes out, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rewrite.reading import Reading, read
+from rewrite.records import Candidate, Verdict
+
+Fault = Callable[[Reading, Reading], str]
+
+
+def reject(candidates: Sequence[Candidate], fault: Fault, extend: str = "") -> list[Verdict]:
+    """A fault drops the candidate, whatever a model says."""
+    return [Verdict(not reason, reason) for reason in _faults(candidates, fault, extend)]
+
+
+def doubt(candidates: Sequence[Candidate], fault: Fault, extend: str = "") -> list[Verdict]:
+    """A fault is a flag: it drops the candidate unless a language model later in the chain clears it."""
+    return [Verdict(True, flag=reason) for reason in _faults(candidates, fault, extend)]
+
+
+def judge_each(
+    candidates: Sequence[Candidate], fault: Fault, doubts: frozenset[str], extend: str = ""
+) -> list[Verdict]:
+    """A fault named in `doubts` is a flag, any other drops the candidate."""
+    found = _faults(candidates, fault, extend)
+    return [Verdict(True, flag=r) if r in doubts else Verdict(not r, r) for r in found]
+
+
+def _faults(candidates: Sequence[Candidate], fault: Fault, extend: str) -> list[str]:
+    return [fault(read(c.draft.source, extend), read(c.text, extend)) for c in candidates]

@@ -1,0 +1,164 @@
+"""A caption read without a parser: words, clauses, and units of meaning. What the rules compare.
+
+A *unit* is a content word, or a phrase that the lexicon knows, with the concepts it may mean. Units of two captions
+agree when they share a concept, a lemma or a stem: "walks off" agrees with "leaves", "jogger" with "out jogging".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rewrite.lexicon import LONGEST, Lexicon, lexicon
+
+_WORD = re.compile(r"\d{1,2}:\d{2}|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|[.;:!?,()\u2013\u2014]| - ")
+_SPLIT = {"can't": "can not", "cannot": "can not", "won't": "will not", "shan't": "shall not"}
+_ENDINGS = ("ingly", "edly", "ing", "ers", "ies", "ied", "er", "ed", "es", "ly", "or", "s", "e", "y")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One piece of content.
+
+    Attributes:
+        lemma: its lemmas, joined by spaces.
+        word: its first word as written, lower case.
+        place: index of its first word in the reading.
+        length: words it spans.
+        clause: number of the clause it stands in.
+        concepts: what it may mean; empty for a word the lexicon does not know.
+        stems: of its words, so that derived words agree.
+    """
+
+    lemma: str
+    word: str
+    place: int
+    length: int
+    clause: int
+    concepts: frozenset[str]
+    stems: frozenset[str]
+
+    def agrees(self, other: Unit) -> bool:
+        """Whether both may mean the same."""
+        return not self.concepts.isdisjoint(other.concepts) or not self.stems.isdisjoint(other.stems)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A caption's words and what they carry.
+
+    Attributes:
+        words: lower-case tokens, marks among them.
+        lemmas: the same, as dictionary forms.
+        clauses: the clause number of each word.
+        units: content, in order.
+    """
+
+    words: tuple[str, ...]
+    lemmas: tuple[str, ...]
+    clauses: tuple[int, ...]
+    units: tuple[Unit, ...]
+
+    @property
+    def concepts(self) -> frozenset[str]:
+        return frozenset().union(*(unit.concepts for unit in self.units))
+
+
+@lru_cache(maxsize=65536)
+def read(text: str, extend: str = "") -> Reading:
+    """Reads a caption by the lexicon (`extend`: a user's additions). Equal texts are read once."""
+    known = lexicon(extend)
+    words = _words(text)
+    lemmas = tuple(known.lemma(word) for word in words)
+    clauses = _clauses(words, _words_of(extend, "clause_marks"))
+    return Reading(words, lemmas, clauses, _units(words, lemmas, clauses, known, _words_of(extend, "function")))
+
+
+def holds(reading: Reading, phrases: frozenset[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
+    """The words and phrases (as lemmas) of a list that a caption holds; each is also tried as it is written."""
+    found = set()
+    for sequence in (reading.lemmas, reading.words):
+        for begin in range(len(sequence)):
+            for length in range(1, min(LONGEST, len(sequence) - begin) + 1):
+                if sequence[begin : begin + length] in phrases:
+                    found.add(sequence[begin : begin + length])
+    return frozenset(found)
+
+
+def stem(word: str) -> str:
+    """What derived forms share: "handcuffed" and "handcuffs", "jogger" and "jogging"."""
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word[: -len(ending)]
+            break
+    return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
+
+
+@lru_cache(maxsize=64)
+def _words_of(extend: str, key: str) -> frozenset[str]:
+    return lexicon(extend).words("grammar", key)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    found: list[str] = []
+    for word in _WORD.findall(text.lower().replace("’", "'").replace("-", " - " if " - " in text else " ")):
+        word = _SPLIT.get(word, word).strip()
+        if word.endswith("n't"):
+            word = f"{word[:-3]} not"
+        elif word.endswith("'s") or word.endswith("'d"):
+            word = word[:-2]
+        found += word.split()
+    return tuple(found)
+
+
+def _clauses(words: tuple[str, ...], marks: frozenset[str]) -> tuple[int, ...]:
+    number, found = 0, []
+    for word in words:
+        if not word[0].isalnum() or word in marks:
+            number += 1
+        found.append(number)
+    return tuple(found)
+
+
+def _units(
+    words: tuple[str, ...],
+    lemmas: tuple[str, ...],
+    clauses: tuple[int, ...],
+    known: Lexicon,
+    function: frozenset[str],
+) -> tuple[Unit, ...]:
+    """Longest phrases first; function words count only inside a phrase."""
+    units: list[Unit] = []
+    place = 0
+    while place < len(words):
+        length = _phrase(words, lemmas, place, known)
+        span = range(place, place + max(length, 1))
+        content = [i for i in span if words[i][0].isalnum() and lemmas[i] not in function and words[i] not in function]
+        if content or length > 1:
+            meant = known.concepts.get(lemmas[place : place + length], frozenset()) if length else frozenset()
+            meant = meant | known.concepts.get(words[place : place + length], frozenset())
+            # A phrase of doing keeps what its words do ("without paying" still pays); a bus stop stops nothing.
+            doing = length < 2 or not meant.isdisjoint(known.acts)
+            inside = (known.concepts.get((lemmas[i],), frozenset()) for i in content if doing)
+            units.append(
+                Unit(
+                    lemma=" ".join(lemmas[place : place + max(length, 1)]),
+                    word=words[place],
+                    place=place,
+                    length=max(length, 1),
+                    clause=clauses[place],
+                    concepts=meant.union(*inside),
+                    stems=frozenset(stem(lemmas[i]) for i in content),
+                )
+            )
+        place += max(length, 1)
+    return tuple(units)
+
+
+def _phrase(words: tuple[str, ...], lemmas: tuple[str, ...], place: int, known: Lexicon) -> int:
+    """Number of words of the longest known phrase that begins here; 0 if the word itself is unknown."""
+    for length in range(min(LONGEST, len(lemmas) - place), 0, -1):
+        if lemmas[place : place + length] in known.concepts or words[place : place + length] in known.concepts:
+            return length
+    return 0
