@@ -73,6 +73,65 @@ def show(
 
 
 @app.command()
+def refilter(
+    corpus: Annotated[Path, typer.Argument(help="A sealed corpus.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new corpus.")],
+    filters: Filters = None,
+    settings: Settings = None,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Filter the drafts of a sealed corpus anew, into another corpus; no language model is asked."""
+    from rewrite.overview import lines, overview
+    from rewrite.recipe import configure_filters
+    from rewrite.refilter import refilter as run
+    from rewrite.terminal import Terminal
+
+    chain, _ = configure_filters(_names(filters), set_ or [], settings)
+    run(corpus, out, chain, Terminal())
+    _answer(overview(out), json, lines)
+
+
+@app.command()
+def audit(
+    file: Annotated[Path, typer.Argument(help="Pairs: .jsonl, .txt (with --source), CuPL .json, or a corpus.")],
+    source: Annotated[Path | None, typer.Option(help="Source captions beside a .txt, line by line.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File for the verdicts, as jsonl.")] = None,
+    filters: Filters = None,
+    settings: Settings = None,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Judge rewrites that anyone made: a verdict per row, and a report."""
+    from rewrite.audit import audit as run
+    from rewrite.audit import lines
+    from rewrite.recipe import configure_filters
+    from rewrite.terminal import Terminal
+
+    chain, _ = configure_filters(_names(filters), set_ or [], settings)
+    _answer(run(file, chain, sources=source, out=out, reporter=Terminal()), json, lines)
+
+
+@app.command()
+def calibrate(
+    labelled: Annotated[Path, typer.Argument(help="jsonl of `source`, `rewrite`, `keep`.")],
+    out: Annotated[Path | None, typer.Option(help="File for the settings, for --settings.")] = None,
+    precision: Annotated[float, typer.Option(help="Wanted share of faithful rewrites among the kept.")] = 0.95,
+    filters: Filters = None,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Pick the thresholds of similarity and inference from labelled pairs."""
+    from rewrite.calibrate import calibrate as run
+    from rewrite.calibrate import lines
+    from rewrite.recipe import configure_filters
+    from rewrite.terminal import Terminal
+
+    chain, _ = configure_filters(_names(filters), set_ or [])
+    _answer(run(labelled, chain, precision=precision, out=out, reporter=Terminal()), json, lines)
+
+
+@app.command()
 def embed(
     dataset: Annotated[str, typer.Option(help="ucf_crime or synthetic.")],
     data: Annotated[Path, typer.Option(help="Its folder.")],

@@ -41,7 +41,7 @@ def read_captions(path: Path, *, split: str | None = None, limit: int | None = N
     for where, row in _rows(path):
         if split is not None and row.get("split") != split:
             continue
-        caption = _caption(row, where)
+        caption = caption_of(row, where)
         if caption.id in first_at:
             raise InputError(where, f"id {caption.id!r} stands already at {first_at[caption.id]}", "Make ids unique.")
         first_at[caption.id] = where
@@ -161,7 +161,12 @@ def _timed(video: str, entry: Any, where: str, carried: dict[str, Any]) -> Itera
         yield where, {**carried, **row}
 
 
-def _caption(row: dict[str, Any], where: str) -> Caption:
+def caption_of(row: dict[str, Any], where: str) -> Caption:
+    """A caption from a row of a caption file.
+
+    Raises:
+        InputError: a field is missing or is not what it should be; `where` names the row.
+    """
     text = row.get("text")
     if text is None:
         raise InputError(where, "has no field 'text'", "Every caption row needs one.")

@@ -11,7 +11,7 @@ from typing import Any
 from rewrite import manifest
 from rewrite.captions import read_json_lines
 
-FILES = ("captions.jsonl", "drafts.jsonl", "rewrites.jsonl", "rejected.jsonl", "report.json")
+FILES = ("captions.jsonl", "drafts.jsonl", "rewrites.jsonl", "rejected.jsonl", "negatives.jsonl", "report.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Corpus:
         return str(self.manifest["corpus_id"])
 
     def rows(self, name: str) -> Iterator[dict[str, Any]]:
-        """The rows of one of its jsonl files: "captions", "drafts", "rewrites" or "rejected"."""
+        """The rows of one of its jsonl files: "captions", "drafts", "rewrites", "rejected" or "negatives"."""
         return (row for _, row in read_json_lines(self.folder / f"{name}.jsonl"))
 
     def report(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from rewrite.errors import CorpusError, SettingError
 from rewrite.journal import NAME as JOURNAL
 from rewrite.journal import Journal, first_difference, open_journal
 from rewrite.lock import one_writer
+from rewrite.negatives import negatives
 from rewrite.plan import plan
 from rewrite.recipe import Recipe
 from rewrite.records import Caption, Completion, Draft, Request, Rewrite
@@ -66,7 +67,7 @@ def rewrite(
             _generate([r for r in requests if r.draft_id not in journal.drafts], journal, recipe, reporter)
             drafts = sorted(journal.drafts.values(), key=lambda d: (d.source_id, d.template, d.variant))
         judged = chain.judge(drafts, recipe.filters, reporter)
-        sealed = _seal(out, captions, drafts, judged, asked, judged_by)
+        sealed = seal_corpus(out, captions, drafts, judged, asked, judged_by)
         (out / JOURNAL).unlink()
     return sealed
 
@@ -118,20 +119,31 @@ def _draft(request: Request, answer: Completion) -> Draft:
     return Draft(*place, text, answer.finish)
 
 
-def _seal(
+def seal_corpus(
     out: Path,
     captions: list[Caption],
     drafts: list[Draft],
     judged: list[Rewrite],
     asked: dict[str, Any],
     judged_by: list[dict[str, Any]],
+    drafts_of: str = "",
 ) -> dict[str, Any]:
+    """Writes a corpus's files and its manifest, last.
+
+    Args:
+        asked, judged_by: what decided the drafts, and the verdicts.
+        drafts_of: id of the corpus that the drafts were taken from; empty where they were generated for this one.
+
+    Raises:
+        StorageError: the disk refused; nothing is sealed.
+    """
     report = chain.report(judged, [f["filter"] for f in judged_by])
     rows = {
         "captions.jsonl": [c.row() for c in captions],
         "drafts.jsonl": [d.row() for d in drafts],
         "rewrites.jsonl": [r.row() for r in judged if r.kept],
         "rejected.jsonl": [r.row() for r in judged if not r.kept],
+        "negatives.jsonl": list(negatives(judged)),
     }
     for name, kept in rows.items():
         manifest.write_atomic(out / name, manifest.jsonl_chunks(kept))
@@ -141,5 +153,6 @@ def _seal(
         "filters": judged_by,
         "recipe_id": manifest.digest({"asked": asked, "filters": judged_by}),
         "environment": manifest.environment(),
+        **({"drafts_of": drafts_of} if drafts_of else {}),
     }
     return {**manifest.seal(out, "corpus", body, FILES), "report": report}

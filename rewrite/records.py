@@ -129,14 +129,11 @@ class Candidate:
 
     Attributes:
         flags: doubts of the filters before, e.g. ("role",): a filter that clears doubts looks harder at them.
-        labels: classes of the videos its source stands in; empty where unknown. For the report and for filters of
-            labels; no prompt ever sees them.
     """
 
     draft: Draft
     text: str
     flags: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

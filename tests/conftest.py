@@ -53,6 +53,25 @@ def minilm() -> Path:
     return _model("all-MiniLM-L6-v2")
 
 
+@pytest.fixture(scope="session")
+def tiny_nli(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CrossEncoder with three classes and random weights: it loads as a real one and knows nothing."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("nli")
+    letters = [chr(c) for c in range(97, 123)]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters), "."]
+    (folder / "vocab.txt").write_text("\n".join(words))
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    labels = {0: "contradiction", 1: "entailment", 2: "neutral"}
+    config = BertConfig(vocab_size=len(words), num_labels=3, id2label=labels, **shape)
+    BertForSequenceClassification(config).save_pretrained(folder)
+    BertTokenizerFast(vocab=str(folder / "vocab.txt"), model_max_length=128).save_pretrained(folder)
+    return folder
+
+
 def _model(name: str) -> Path:
     path = MODELS / name
     if not path.exists():

@@ -36,8 +36,10 @@ CANDIDATES = [
 
 @pytest.fixture(params=sorted(FILTERS))
 def plug(request: pytest.FixtureRequest) -> Any:
-    if request.param == "similarity":
-        return Similarity(model=str(request.getfixturevalue("minilm")))
+    if request.param in ("similarity", "detail"):
+        return FILTERS[request.param](model=str(request.getfixturevalue("minilm")))
+    if request.param == "nli":
+        return FILTERS["nli"](model=str(request.getfixturevalue("tiny_nli")))
     return FILTERS[request.param]()
 
 

@@ -14,7 +14,7 @@ from rewrite.settings import describe, setting
 class Copy:
     """Reason: copy. Stores `copy`, the share of characters both texts have in order (case and marks aside)."""
 
-    ceiling: float = setting(0.95, "rapidfuzz ratio in [0, 1] from which a rewrite counts as a copy")
+    ceiling: float = setting(0.97, "rapidfuzz ratio in [0, 1] from which a rewrite counts as a copy")
 
     def __post_init__(self) -> None:
         if not 0 < self.ceiling <= 1:

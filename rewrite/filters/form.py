@@ -27,7 +27,7 @@ _MARKUP = re.compile(r"</?[a-z][^>]*>|```|\*\*|^#+ |\[/?INST\]|<\|[^>]*\|>|https
 class Form:
     """Reasons, in the order they are looked for: empty, cut, refusal, preamble, echo, markup, multiline, not_text.
 
-    A refusal may stand anywhere, also behind half a caption. A caption speaks of others: "I", "you" and "please" that
+    A refusal may stand anywhere, also behind half a caption. A caption speaks of others: "I" and "you" that
     its source has not are a chat's words.
     """
 

@@ -20,12 +20,12 @@ from rewrite.weights import weights_digest
 class Similarity:
     """Reasons: too_far, too_near. Stores `similarity`, the cosine of both texts' embeddings, in [-1, 1].
 
-    The floor belongs to its encoder: 0.55 was measured for MiniLM and means nothing for another.
+    The floor belongs to its encoder: 0.5 was set for MiniLM and means nothing for another.
     """
 
     model: str = setting(DEFAULT, "sentence encoder: a folder, or a hub name in the local cache")
-    floor: float = setting(0.55, "cosine below which the rewrite lost the matter")
-    ceiling: float = setting(0.98, "cosine above which it says nothing new")
+    floor: float = setting(0.5, "cosine below which the rewrite lost the matter")
+    ceiling: float = setting(0.995, "cosine above which it says nothing new; a reordered caption may reach 0.99")
     batch: int = operational(64, "texts encoded at a time")
 
     def __post_init__(self) -> None:
