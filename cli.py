@@ -34,6 +34,10 @@ def rewrite(
     backend: Annotated[str, typer.Option(help="vllm, llamacpp or openai.")] = "vllm",
     model: Annotated[str, typer.Option(help="Path or hub name of the model; a server's name for it.")] = "",
     limit: Annotated[int | None, typer.Option(help="Only the first so many captions.")] = None,
+    target_vendi: Annotated[
+        float | None, typer.Option(help="Ask each caption until its rewrites are so diverse (instead of --variants).")
+    ] = None,
+    max_attempts: Annotated[int, typer.Option(help="With --target-vendi: drafts per caption at most.")] = 8,
     filters: Filters = None,
     settings: Settings = None,
     seed: Seed = 0,
@@ -55,6 +59,8 @@ def rewrite(
         seed=seed,
         assignments=set_ or [],
         settings=settings,
+        target_vendi=target_vendi,
+        max_attempts=max_attempts,
     )
     run(source, out, recipe, limit=limit, reporter=Terminal())
     _answer(overview(out), json, lines)

@@ -41,19 +41,19 @@ def judge(drafts: Iterable[Draft], filters: Mapping[str, Filter], reporter: Repo
 
 
 def _judge_chunk(chunk: list[Candidate], filters: Mapping[str, Filter]) -> list[Rewrite]:
-    scores: list[dict[str, float]] = [{} for _ in chunk]
     dropped: dict[int, tuple[str, str]] = {}
     for place, (name, plug) in enumerate(filters.items()):
         cleared_later = any(getattr(p, "clears", False) for p in list(filters.values())[place + 1 :])
         alive = [i for i in range(len(chunk)) if i not in dropped]
         verdicts: list[Verdict] = plug.judge([chunk[i] for i in alive])
         for i, verdict in zip(alive, verdicts, strict=True):
-            scores[i].update(verdict.scores)
-            if verdict.flag:
-                chunk[i] = replace(chunk[i], flags=(*chunk[i].flags, verdict.flag))
+            c = chunk[i]
+            if verdict.scores or verdict.flag:
+                flags = (*c.flags, verdict.flag) if verdict.flag else c.flags
+                chunk[i] = replace(c, scores={**c.scores, **verdict.scores}, flags=flags)
             if not verdict.keep or (verdict.flag and not cleared_later):
                 dropped[i] = name, verdict.reason or verdict.flag
-    return [Rewrite(c.draft, c.text, scores[i], *dropped.get(i, ("", "")), c.flags) for i, c in enumerate(chunk)]
+    return [Rewrite(c.draft, c.text, c.scores, *dropped.get(i, ("", "")), c.flags) for i, c in enumerate(chunk)]
 
 
 def _chunks(candidates: list[Candidate]) -> Iterator[list[Candidate]]:

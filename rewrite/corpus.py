@@ -11,7 +11,15 @@ from typing import Any
 from rewrite import manifest
 from rewrite.captions import read_json_lines
 
-FILES = ("captions.jsonl", "drafts.jsonl", "rewrites.jsonl", "rejected.jsonl", "negatives.jsonl", "report.json")
+FILES = (
+    "captions.jsonl",
+    "drafts.jsonl",
+    "rewrites.jsonl",
+    "rejected.jsonl",
+    "negatives.jsonl",
+    "report.json",
+    "report.html",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,19 +42,23 @@ def is_onnx(path: Path) -> bool:
     return path.suffix == ".onnx" or (path.is_dir() and any(path.rglob("*.onnx")))
 
 
-def load(model: str) -> Judge:
-    """The model, loaded once.
+def score(model: str, pairs: Sequence[tuple[str, str]], batch: int) -> list[float]:
+    """What each premise says of its hypothesis; a pair that this process has met before is not judged again.
 
     Raises:
-        ModelError: it is not there, is of neither kind, or its package is not installed.
+        ModelError: the model is not there, is of neither kind, or its package is not installed.
     """
     path = locate(model, "an NLI model")
-    return _load(str(path), weights_digest(path))
+    judge, known = _load(str(path), weights_digest(path))
+    # Pairs of one length go together: padding costs time.
+    new = sorted({p for p in pairs if p not in known}, key=lambda p: (len(p[0]) + len(p[1]), p))
+    known |= zip(new, map(float, judge.score(new, batch)), strict=True)
+    return [known[pair] for pair in pairs]
 
 
 @lru_cache(maxsize=1)
-def _load(path: str, _weights: str) -> Judge:
-    return _Onnx(Path(path)) if is_onnx(Path(path)) else _CrossEncoder(path)
+def _load(path: str, _weights: str) -> tuple[Judge, dict[tuple[str, str], float]]:
+    return (_Onnx(Path(path)) if is_onnx(Path(path)) else _CrossEncoder(path)), {}
 
 
 class _CrossEncoder:

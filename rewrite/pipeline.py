@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 from rewrite import chain, manifest
+from rewrite.budget import rounds
 from rewrite.captions import read_captions
 from rewrite.corpus import FILES, open_corpus
+from rewrite.engine import Engine
 from rewrite.errors import CorpusError, SettingError
 from rewrite.journal import NAME as JOURNAL
-from rewrite.journal import Journal, first_difference, open_journal
+from rewrite.journal import first_difference, open_journal
 from rewrite.lock import one_writer
+from rewrite.metrics.report import corpus_report
 from rewrite.negatives import negatives
 from rewrite.plan import plan
-from rewrite.recipe import Recipe
-from rewrite.records import Caption, Completion, Draft, Request, Rewrite
+from rewrite.recipe import Recipe, encoder_of
+from rewrite.records import Caption, Draft, Rewrite
+from rewrite.report_page import corpus_page
 from rewrite.reporter import Reporter, Silent
 
 
@@ -51,23 +54,28 @@ def rewrite(
     requests = plan(
         captions,
         dict(recipe.templates),
-        variants=recipe.variants,
+        variants=recipe.draws,
         sampling=recipe.sampling,
         few_shot=recipe.few_shot,
         seed=recipe.seed,
         engine=asked["backend"],
+        warmer=recipe.budget.warmer if recipe.budget.target_vendi else 0.0,
     )
     with one_writer(out):
         if manifest.is_sealed(out):
             return _already_sealed(out, asked, judged_by, reporter)
         _refuse_foreign(out)
         texts = len({r.source_id for r in requests})
-        reporter.say(f"{len(captions)} captions, {texts} unique texts, {len(requests)} drafts asked for.")
-        with open_journal(out, asked) as journal:
-            _generate([r for r in requests if r.draft_id not in journal.drafts], journal, recipe, reporter)
+        at_most = " at most" if recipe.budget.target_vendi else ""
+        reporter.say(f"{len(captions)} captions, {texts} unique texts, {len(requests)} drafts asked for{at_most}.")
+        with open_journal(out, asked) as journal, Engine(recipe, journal, reporter) as engine:
+            if journal.drafts:
+                reporter.say(f"{len(journal.drafts)} drafts are in the journal.")
+            for some in rounds(requests, recipe, journal):
+                engine.generate(some)
             drafts = sorted(journal.drafts.values(), key=lambda d: (d.source_id, d.template, d.variant))
         judged = chain.judge(drafts, recipe.filters, reporter)
-        sealed = seal_corpus(out, captions, drafts, judged, asked, judged_by)
+        sealed = seal_corpus(out, captions, drafts, judged, asked, judged_by, encoder=encoder_of(recipe.filters))
         (out / JOURNAL).unlink()
     return sealed
 
@@ -94,31 +102,6 @@ def _refuse_foreign(out: Path) -> None:
             raise CorpusError(out / name, "is there already and not ours", "Choose an empty or new --out folder.")
 
 
-def _generate(missing: list[Request], journal: Journal, recipe: Recipe, reporter: Reporter) -> None:
-    if journal.drafts:
-        reporter.say(f"{len(journal.drafts)} drafts are in the journal, {len(missing)} are still to ask.")
-    if not missing:
-        return
-    reporter.say(f"Starting {recipe.backend.identity()['backend']} with {recipe.backend.model}.")
-    read = cached = 0
-    with recipe.backend.session() as session, reporter.step("rewrite", len(missing), "drafts") as step:
-        begun = time.monotonic()
-        for request, answer in zip(missing, session.generate(missing), strict=True):
-            journal.append(_draft(request, answer))
-            read, cached = read + answer.prompt_tokens, cached + answer.cached_tokens
-            step.advance()
-        seconds = time.monotonic() - begun
-    share = f", {cached / read:.0%} of the prompt tokens from the prefix cache" if read else ""
-    reporter.say(f"{len(missing)} drafts in {seconds:.1f} s: {len(missing) / max(seconds, 1e-9):.2f} a second{share}.")
-
-
-def _draft(request: Request, answer: Completion) -> Draft:
-    # Half of a surrogate pair can come out of a byte-level model; no file of text can hold it.
-    text = answer.text.encode("utf-8", "replace").decode()
-    place = request.draft_id, request.source_id, request.source, request.template, request.variant
-    return Draft(*place, text, answer.finish)
-
-
 def seal_corpus(
     out: Path,
     captions: list[Caption],
@@ -126,18 +109,24 @@ def seal_corpus(
     judged: list[Rewrite],
     asked: dict[str, Any],
     judged_by: list[dict[str, Any]],
+    *,
+    encoder: str | None,
     drafts_of: str = "",
 ) -> dict[str, Any]:
     """Writes a corpus's files and its manifest, last.
 
     Args:
         asked, judged_by: what decided the drafts, and the verdicts.
+        encoder: sentence encoder for the report's cosines; None leaves them out.
         drafts_of: id of the corpus that the drafts were taken from; empty where they were generated for this one.
 
     Raises:
         StorageError: the disk refused; nothing is sealed.
     """
-    report = chain.report(judged, [f["filter"] for f in judged_by])
+    names = [f["filter"] for f in judged_by]
+    warmer = asked.get("budget", {}).get("warmer", 0.0)
+    temperature = asked["sampling"]["temperature"]
+    report = corpus_report(captions, judged, names, encoder=encoder, temperature=temperature, warmer=warmer)
     rows = {
         "captions.jsonl": [c.row() for c in captions],
         "drafts.jsonl": [d.row() for d in drafts],
@@ -148,6 +137,7 @@ def seal_corpus(
     for name, kept in rows.items():
         manifest.write_atomic(out / name, manifest.jsonl_chunks(kept))
     manifest.write_atomic(out / "report.json", manifest.json_bytes(report))
+    manifest.write_atomic(out / "report.html", corpus_page(report, judged, names))
     body = {
         "asked": asked,
         "filters": judged_by,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from rewrite.manifest import canonical, digest
@@ -21,6 +22,7 @@ def plan(
     few_shot: FewShot,
     seed: int,
     engine: dict[str, Any],
+    warmer: float = 0.0,
 ) -> list[Request]:
     """One request per (unique text, template, variant), equal few-shot prefixes side by side.
 
@@ -31,24 +33,31 @@ def plan(
         captions: rows; equal texts are asked once.
         variants: draws per text and template.
         engine: the backend's identity; another model gives other draft ids.
+        warmer: added to the temperature with each variant.
     """
     texts = dict(sorted({c.source_id: c.text for c in captions}.items()))
     asked: list[Request] = []
     for name, template in sorted(templates.items()):
         sets = template.few_shot_sets(few_shot, seed)
-        rules = digest({"sampling": describe(sampling), "engine": engine, "stop": STOP})
+        warmth = [warmed(sampling, warmer * variant) for variant in range(variants)]
+        rules = [digest({"sampling": describe(some), "engine": engine, "stop": STOP}) for some in warmth]
         for source_id, text in texts.items():
             for variant in range(variants):
                 key = canonical([seed, source_id, name, variant])
                 shown = _hash(f"examples:{key}") % len(sets)
                 prompt = template.render(text, sets[shown])
                 own_seed = _hash(f"sampling:{key}") % 2**31
-                draft_id = digest([key, prompt, own_seed, rules])[:16]
+                draft_id = digest([key, prompt, own_seed, rules[variant]])[:16]
                 prefix = f"{name}/{shown:02d}"
                 asked.append(
-                    Request(draft_id, source_id, text, name, variant, prompt, prefix, own_seed, sampling, STOP)
+                    Request(draft_id, source_id, text, name, variant, prompt, prefix, own_seed, warmth[variant], STOP)
                 )
     return sorted(asked, key=lambda r: (r.prefix, r.source_id, r.variant))
+
+
+def warmed(sampling: Sampling, by: float) -> Sampling:
+    """The same sampling at a higher temperature, 2 at most."""
+    return replace(sampling, temperature=min(2.0, round(sampling.temperature + by, 3))) if by else sampling
 
 
 def _hash(text: str) -> int:

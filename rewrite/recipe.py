@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rewrite.embeddings import DEFAULT, locate_encoder
 from rewrite.errors import InputError, SettingError
 from rewrite.records import Sampling
 from rewrite.settings import apply, describe, pick, setting
 from rewrite.templates import FewShot, load_templates
+from rewrite.weights import weights_digest
 
 TEMPLATES = ("plain", "reorder")
 BACKEND = "vllm"
@@ -23,6 +25,24 @@ class Source:
     """Which rows of the caption file are rewritten."""
 
     split: str | None = setting(None, "only rows whose field `split` says so, e.g. train; none: every row")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Ask easy captions less and hard ones more, until a source's rewrites are diverse enough or it has had its share.
+
+    Attempt n of a source takes template n mod T and its draw n div T, each further draw a step warmer.
+    """
+
+    target_vendi: float | None = setting(None, "Vendi score of a source's kept rewrites to reach; none: no budget")
+    max_attempts: int = setting(8, "drafts per source at most")
+    warmer: float = setting(0.1, "added to the temperature with each further draw of a template")
+
+    def __post_init__(self) -> None:
+        if self.target_vendi is not None and self.target_vendi < 1:
+            raise ValueError("the Vendi score of one rewrite is 1: the target must be at least that")
+        if self.max_attempts < 1 or self.warmer < 0:
+            raise ValueError("max_attempts must be at least 1, warmer not negative")
 
 
 @dataclass(frozen=True)
@@ -50,19 +70,39 @@ class Recipe:
     source: Source
     sampling: Sampling
     few_shot: FewShot
+    budget: Budget
     backend: Any
     filters: Mapping[str, Any]
 
+    @property
+    def draws(self) -> int:
+        """Drafts per template that a source may get."""
+        if self.budget.target_vendi is None:
+            return self.variants
+        return -(-self.budget.max_attempts // len(self.templates))
+
+    @property
+    def encoder(self) -> str:
+        """The sentence encoder of the chain, by which diversity is measured too."""
+        return encoder_of(self.filters) or DEFAULT
+
     def asked(self) -> dict[str, Any]:
         """What decides the drafts. Raises ModelError where the engine or the model is missing."""
+        budget = {} if self.budget.target_vendi is None else {"budget": self._budget()}
         return {
+            **budget,
             "templates": {name: template.digest for name, template in sorted(self.templates.items())},
-            "variants": self.variants,
+            "variants": self.draws,
             "seed": self.seed,
             "sampling": describe(self.sampling),
             "fewshot": describe(self.few_shot),
             "backend": self.backend.identity(),
         }
+
+    def _budget(self) -> dict[str, Any]:
+        """A budget hangs on the verdicts, so the filters are part of what is asked."""
+        path = locate_encoder(self.encoder)
+        return {**describe(self.budget), "filters": self.judged(), "encoder": weights_digest(path)}
 
     def judged(self) -> list[dict[str, Any]]:
         """What decides the verdicts, in order. Raises ModelError where a filter's model is missing."""
@@ -79,6 +119,8 @@ def configure(
     seed: int = 0,
     assignments: Sequence[str] = (),
     settings: Path | None = None,
+    target_vendi: float | None = None,
+    max_attempts: int = 8,
 ) -> Recipe:
     """The recipe that these names and `--set` lines ask for.
 
@@ -86,6 +128,7 @@ def configure(
         filters: names of FILTERS or CHAINS; None takes `fast`. They judge in the board's order, cheap to dear.
         assignments: `sampling.temperature=0.6`, `fewshot.shots=3`, `source.split=train`, `llamacpp.parallel=8`,
             `similarity.floor=0.5`, `nli.model=PATH`, `lexicon.extend=words.yaml` and the like.
+        target_vendi, max_attempts: ask each text until its rewrites are so diverse, or so often (see Budget).
         settings: a file that `calibrate` wrote; `assignments` win over it.
 
     Raises:
@@ -99,8 +142,12 @@ def configure(
     engine = pick(BACKENDS, backend, "backend")()
     if model:
         engine = dataclasses.replace(engine, model=model)
-    groups: dict[str, Any] = {"source": Source(), "sampling": Sampling(), "fewshot": FewShot(), backend: engine}
-    chain, groups = configure_filters(filters, assignments, settings, groups)
+    groups: dict[str, Any] = {"source": Source(), "sampling": Sampling(), "fewshot": FewShot(), "budget": Budget()}
+    groups[backend] = engine
+    diverse = [f"budget.max_attempts={max_attempts}"]
+    if target_vendi is not None:
+        diverse.append(f"budget.target_vendi={target_vendi}")
+    chain, groups = configure_filters(filters, [*diverse, *assignments], settings, groups)
     return Recipe(
         templates=load_templates(templates),
         variants=variants,
@@ -108,6 +155,7 @@ def configure(
         source=groups["source"],
         sampling=groups["sampling"],
         few_shot=groups["fewshot"],
+        budget=groups["budget"],
         backend=groups[backend],
         filters=chain,
     )
@@ -139,9 +187,15 @@ def configure_filters(
         fields = {f.name for f in dataclasses.fields(tree[name])}
         if "lexicon" in fields and tree["lexicon"].extend:
             tree[name] = dataclasses.replace(tree[name], lexicon=str(tree["lexicon"].extend))
-        if name == "detail" and encoder and tree[name].model == type(tree[name])().model:
+        if name in ("detail", "selection") and encoder and tree[name].model == type(tree[name])().model:
             tree[name] = dataclasses.replace(tree[name], model=encoder)
     return {name: tree[name] for name in names}, tree
+
+
+def encoder_of(filters: Mapping[str, Any]) -> str | None:
+    """The sentence encoder of a chain; None where it has no filter of similarity."""
+    model: str | None = getattr(filters.get("similarity"), "model", None)
+    return model
 
 
 def _stated(path: Path | None) -> list[str]:

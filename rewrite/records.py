@@ -129,11 +129,13 @@ class Candidate:
 
     Attributes:
         flags: doubts of the filters before, e.g. ("role",): a filter that clears doubts looks harder at them.
+        scores: what the filters before measured.
     """
 
     draft: Draft
     text: str
     flags: tuple[str, ...] = ()
+    scores: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

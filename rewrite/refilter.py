@@ -12,6 +12,7 @@ from rewrite.corpus import FILES, open_corpus
 from rewrite.errors import CorpusError
 from rewrite.lock import one_writer
 from rewrite.pipeline import seal_corpus
+from rewrite.recipe import encoder_of
 from rewrite.records import Draft
 from rewrite.reporter import Reporter, Silent
 
@@ -41,7 +42,16 @@ def refilter(corpus: Path, out: Path, filters: Mapping[str, Any], reporter: Repo
         captions = [caption_of(row, f"{corpus}/captions.jsonl") for row in old.rows("captions")]
         drafts = [Draft(**row) for row in old.rows("drafts")]
         judged = chain.judge(drafts, filters, reporter)
-        sealed = seal_corpus(out, captions, drafts, judged, old.manifest["asked"], judged_by, drafts_of=origin)
+        sealed = seal_corpus(
+            out,
+            captions,
+            drafts,
+            judged,
+            old.manifest["asked"],
+            judged_by,
+            encoder=encoder_of(filters),
+            drafts_of=origin,
+        )
         (out / _MARK).unlink()
         return sealed
 

@@ -24,6 +24,7 @@ from rewrite.filters.nli import NLI
 from rewrite.filters.numbers import Numbers
 from rewrite.filters.order import Order
 from rewrite.filters.roles import Roles
+from rewrite.filters.selection import Selection
 from rewrite.filters.similarity import Similarity
 from rewrite.records import Candidate, Verdict
 
@@ -57,6 +58,7 @@ FILTERS: dict[str, type[Any]] = {
     "detail": Detail,
     "nli": NLI,
     "duplicates": Duplicates,
+    "selection": Selection,
 }
 CHAINS: dict[str, tuple[str, ...]] = {
     "fast": tuple(name for name in FILTERS if name != "nli"),  # rules and a sentence encoder

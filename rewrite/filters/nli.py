@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar
 
-from rewrite.entailment import calibrated, load
+from rewrite.entailment import calibrated, score
 from rewrite.errors import ModelError
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import describe, operational, setting
@@ -53,7 +52,8 @@ class NLI:
             return []
         band = self._band()
         ways = [(c.draft.source, c.text) for c in candidates]
-        forward, backward = _scores(self.model, tuple(ways), self.batch)
+        forward = score(self.model, ways, self.batch)
+        backward = score(self.model, [(text, source) for source, text in ways], self.batch)
         return [
             _verdict(c, round(float(f), 3), round(float(b), 3), band)
             for c, f, b in zip(candidates, forward, backward, strict=True)
@@ -68,12 +68,6 @@ class NLI:
     def _band(self) -> dict[str, float]:
         known = calibrated(weights_digest(self._path())) or _ENTAILS
         return {name: known[name] if getattr(self, name) is None else getattr(self, name) for name in _ENTAILS}
-
-
-@lru_cache(maxsize=4)
-def _scores(model: str, pairs: tuple[tuple[str, str], ...], batch: int) -> tuple[Any, Any]:
-    judge = load(model)
-    return judge.score(pairs, batch), judge.score([(b, a) for a, b in pairs], batch)
 
 
 def _verdict(candidate: Candidate, forward: float, backward: float, band: dict[str, float]) -> Verdict:
