@@ -79,6 +79,42 @@ def show(
 
 
 @app.command()
+def classes(
+    file: Annotated[str, typer.Argument(help="A class a line (name | gloss | most like), or ucf_crime, xd_violence.")],
+    out: Annotated[Path, typer.Option(help="Corpus folder; an unfinished one is gone on with.")],
+    template: Annotated[
+        list[str] | None, typer.Option(help="Of prompts/classes by name, or a path; repeatable. [all]")
+    ] = None,
+    variants: Annotated[int, typer.Option(help="Drafts per class and template.")] = 4,
+    backend: Annotated[str, typer.Option(help="vllm, llamacpp or openai.")] = "vllm",
+    model: Annotated[str, typer.Option(help="Path or hub name of the model; a server's name for it.")] = "",
+    control: Annotated[str | None, typer.Option(help="random_words: the control, asked of no model.")] = None,
+    filters: Filters = None,
+    seed: Seed = 0,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Describe classes in many ways, into a sealed corpus."""
+    from rewrite.classes import classes as run
+    from rewrite.classes import configure_classes
+    from rewrite.overview import lines, overview
+    from rewrite.terminal import Terminal
+
+    recipe = configure_classes(
+        templates=template,
+        variants=variants,
+        backend=backend,
+        model=model,
+        control=control,
+        filters=_names(filters),
+        seed=seed,
+        assignments=set_ or [],
+    )
+    run(file, out, recipe, Terminal())
+    _answer(overview(out), json, lines)
+
+
+@app.command()
 def refilter(
     corpus: Annotated[Path, typer.Argument(help="A sealed corpus.")],
     out: Annotated[Path, typer.Option(help="Folder of the new corpus.")],

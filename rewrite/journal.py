@@ -45,6 +45,8 @@ class Journal:
 def open_journal(folder: Path, asked: dict[str, Any]) -> Iterator[Journal]:
     """Begins a journal or goes on with the one that is there. The caller holds the folder's lock.
 
+    More variants of the same question go on with it too: the drafts of the fewer are among theirs.
+
     Raises:
         CorpusError: the journal answers another question, or a line inside it is damaged.
     """
@@ -52,8 +54,12 @@ def open_journal(folder: Path, asked: dict[str, Any]) -> Iterator[Journal]:
     if not path.is_file():
         write_atomic(path, canonical({"asked": asked}) + "\n")
     whole = _whole_bytes(path)
-    lines = whole.splitlines()
+    lines = whole.splitlines(keepends=True)
     header = _json(lines[0], path, 1).get("asked") if lines else None
+    if _asks_for_less(header, asked):
+        header = asked
+        whole = (canonical({"asked": asked}) + "\n").encode() + b"".join(lines[1:])
+        write_atomic(path, whole)
     if header != asked:
         changed = first_difference(header, asked)
         todo = "Ask the same again to go on with it, or choose another --out."
@@ -64,6 +70,13 @@ def open_journal(folder: Path, asked: dict[str, Any]) -> Iterator[Journal]:
         file.seek(0, os.SEEK_END)
         yield Journal(path, {d.id: d for d in drafts}, file)
         flush(file)
+
+
+def _asks_for_less(header: Any, asked: dict[str, Any]) -> bool:
+    """Whether an older question differs by fewer variants alone."""
+    fewer = header.get("variants") if isinstance(header, dict) else None
+    same = fewer is not None and header == {**asked, "variants": fewer}
+    return bool(same and fewer < asked["variants"])
 
 
 def _whole_bytes(path: Path) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,22 @@ def rewrite(
     """
     if limit is not None and limit < 1:
         raise SettingError("--limit", f"{limit} is not a number of captions", "Give 1 or more.")
-    captions = read_captions(source, split=recipe.source.split, limit=limit)
+    return produce(read_captions(source, split=recipe.source.split, limit=limit), out, recipe, reporter=reporter)
+
+
+def produce(
+    captions: list[Caption],
+    out: Path,
+    recipe: Recipe,
+    *,
+    check: Callable[[list[Rewrite]], None] = lambda judged: None,
+    reporter: Reporter = Silent(),
+) -> dict[str, Any]:
+    """Plan, generate, judge, seal: what `rewrite` does with the captions of a file, and `classes` with classes.
+
+    Args:
+        check: looks at the verdicts before anything is sealed, and may refuse them by raising.
+    """
     asked = {"captions": manifest.digest([c.row() for c in captions]), **recipe.asked()}
     judged_by = recipe.judged()
     requests = plan(
@@ -75,6 +91,7 @@ def rewrite(
                 engine.generate(some)
             drafts = sorted(journal.drafts.values(), key=lambda d: (d.source_id, d.template, d.variant))
         judged = chain.judge(drafts, recipe.filters, reporter)
+        check(judged)
         sealed = seal_corpus(out, captions, drafts, judged, asked, judged_by, encoder=encoder_of(recipe.filters))
         (out / JOURNAL).unlink()
     return sealed

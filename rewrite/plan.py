@@ -35,22 +35,35 @@ def plan(
         engine: the backend's identity; another model gives other draft ids.
         warmer: added to the temperature with each variant.
     """
-    texts = dict(sorted({c.source_id: c.text for c in captions}.items()))
+    texts = dict(sorted({c.source_id: c for c in reversed(list(captions))}.items()))
     asked: list[Request] = []
     for name, template in sorted(templates.items()):
         sets = template.few_shot_sets(few_shot, seed)
         warmth = [warmed(sampling, warmer * variant) for variant in range(variants)]
         rules = [digest({"sampling": describe(some), "engine": engine, "stop": STOP}) for some in warmth]
-        for source_id, text in texts.items():
+        for source_id, caption in texts.items():
+            if not template.speaks_of(caption):
+                continue
             for variant in range(variants):
                 key = canonical([seed, source_id, name, variant])
                 shown = _hash(f"examples:{key}") % len(sets)
-                prompt = template.render(text, sets[shown])
+                prompt = template.render(caption, sets[shown])
                 own_seed = _hash(f"sampling:{key}") % 2**31
                 draft_id = digest([key, prompt, own_seed, rules[variant]])[:16]
                 prefix = f"{name}/{shown:02d}"
                 asked.append(
-                    Request(draft_id, source_id, text, name, variant, prompt, prefix, own_seed, warmth[variant], STOP)
+                    Request(
+                        draft_id,
+                        source_id,
+                        caption.text,
+                        name,
+                        variant,
+                        prompt,
+                        prefix,
+                        own_seed,
+                        warmth[variant],
+                        STOP,
+                    )
                 )
     return sorted(asked, key=lambda r: (r.prefix, r.source_id, r.variant))
 

@@ -121,6 +121,7 @@ def configure(
     settings: Path | None = None,
     target_vendi: float | None = None,
     max_attempts: int = 8,
+    kind: str = "caption",
 ) -> Recipe:
     """The recipe that these names and `--set` lines ask for.
 
@@ -128,6 +129,7 @@ def configure(
         filters: names of FILTERS or CHAINS; None takes `fast`. They judge in the board's order, cheap to dear.
         assignments: `sampling.temperature=0.6`, `fewshot.shots=3`, `source.split=train`, `llamacpp.parallel=8`,
             `similarity.floor=0.5`, `nli.model=PATH`, `lexicon.extend=words.yaml` and the like.
+        kind: "caption", or "class" for descriptions of classes: another folder of templates, another board of filters.
         target_vendi, max_attempts: ask each text until its rewrites are so diverse, or so often (see Budget).
         settings: a file that `calibrate` wrote; `assignments` win over it.
 
@@ -147,9 +149,9 @@ def configure(
     diverse = [f"budget.max_attempts={max_attempts}"]
     if target_vendi is not None:
         diverse.append(f"budget.target_vendi={target_vendi}")
-    chain, groups = configure_filters(filters, [*diverse, *assignments], settings, groups)
+    chain, groups = configure_filters(filters, [*diverse, *assignments], settings, groups, kind)
     return Recipe(
-        templates=load_templates(templates),
+        templates=load_templates(templates, kind=kind),
         variants=variants,
         seed=seed,
         source=groups["source"],
@@ -166,6 +168,7 @@ def configure_filters(
     assignments: Sequence[str] = (),
     settings: Path | None = None,
     groups: Mapping[str, Any] | None = None,
+    kind: str = "caption",
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """(the chain by name, every group of settings) that names and `--set` lines ask for.
 
@@ -176,10 +179,10 @@ def configure_filters(
         SettingError: an unknown filter, path or value.
         InputError: a settings file that is none.
     """
-    from rewrite.filters import FILTERS, chain_names
+    from rewrite.filters import BOARDS, chain_names
 
-    names = chain_names(filters)
-    tree = {**(groups or {}), "lexicon": Words(), **{name: FILTERS[name]() for name in names}}
+    names, board = chain_names(filters, kind), BOARDS[kind]
+    tree = {**(groups or {}), "lexicon": Words(), **{name: board[name]() for name in names}}
     stated = [a for a in _stated(settings) if a.partition(".")[0] in tree]  # it may speak of filters not chosen here
     tree = dict(apply(tree, [*stated, *assignments]))
     encoder = tree["similarity"].model if "similarity" in tree else None

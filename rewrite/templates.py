@@ -1,7 +1,8 @@
 """Prompt templates: one file of `prompts/` each, front matter (what to say) above a Jinja2 body (how to lay it out).
 
-A template is data: it is rendered in a sandbox and knows three fields, `instruction`, `pairs` and `caption`.
-A caption's label is not among them, so no class name can reach the rewriter.
+A template is data: it is rendered in a sandbox and knows the fields of its kind and no others. Those of a caption are
+`instruction`, `pairs` and `caption`: its label is not among them, so no class name can reach the rewriter. Those of a
+class (`prompts/classes`) are its name and gloss, and those of the class it is most easily taken for.
 """
 
 from __future__ import annotations
@@ -16,9 +17,16 @@ from typing import Any
 
 from rewrite.errors import InputError, did_you_mean
 from rewrite.manifest import digest
+from rewrite.records import Caption
 
 FOLDER = Path(__file__).resolve().parent.parent / "prompts"
-FIELDS = ("instruction", "pairs", "caption")
+FIELDS = {  # kind -> what its body may use; the last of the first line is what it must use
+    "caption": ("instruction", "pairs", "caption"),
+    "class": ("instruction", "pairs", "name", "gloss", "other", "other_gloss"),
+}
+FOLDERS = {"caption": FOLDER, "class": FOLDER / "classes"}
+SUBJECT = {"caption": "caption", "class": "gloss"}  # the field that a prompt cannot do without
+NORMAL = "normal"  # the name of the class without anomaly, case aside
 STOP = ("\n",)  # one caption, one line
 _PROBE = "A probe crosses the street."
 
@@ -45,6 +53,8 @@ class Template:
 
     Attributes:
         name: the file's name without its ending.
+        kind: "caption" or "class".
+        only: of a class template, whether it speaks of "normal" or "anomaly" classes; empty for both.
         instruction: what the model is told.
         pairs: (source, target) examples.
         body: Jinja2 text.
@@ -54,11 +64,18 @@ class Template:
     instruction: str
     pairs: tuple[tuple[str, str], ...]
     body: str
+    kind: str = "caption"
+    only: str = ""
 
     @property
     def digest(self) -> str:
         """Names the template's content in a manifest, whatever its file is called."""
-        return digest([self.instruction, self.pairs, self.body])
+        return digest([self.instruction, self.pairs, self.body, *([self.only] if self.only else [])])
+
+    def speaks_of(self, caption: Caption) -> bool:
+        """Whether this template asks anything of a caption, or of a class."""
+        normal = caption.text.casefold() == NORMAL
+        return not self.only or (self.only == "normal") == normal
 
     def few_shot_sets(self, few_shot: FewShot, seed: int) -> tuple[tuple[tuple[str, str], ...], ...]:
         """The fixed draws: `sets` tuples of `shots` pairs, seeded by the run and the template.
@@ -72,8 +89,8 @@ class Template:
         draw = random.Random(f"{seed}:{self.name}:{self.digest}")
         return tuple(tuple(draw.sample(self.pairs, few_shot.shots)) for _ in range(few_shot.sets))
 
-    def render(self, caption: str, pairs: Iterable[tuple[str, str]]) -> str:
-        """The prompt for one caption.
+    def render(self, caption: Caption, pairs: Iterable[tuple[str, str]]) -> str:
+        """The prompt for one caption, or for one class (a caption whose text is its name and whose extra its gloss).
 
         Raises:
             InputError: the body asks for something the sandbox forbids or cannot compute.
@@ -82,21 +99,23 @@ class Template:
 
         shown = [{"source": source, "target": target} for source, target in pairs]
         try:
-            return _compile(self.body).render(instruction=self.instruction, pairs=shown, caption=caption).strip()
+            fields = {"caption": caption.text} if self.kind == "caption" else {"name": caption.text, **caption.extra}
+            return _compile(self.body).render(**{**fields, "instruction": self.instruction, "pairs": shown}).strip()
         except (TemplateError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
             # All that a body can raise by itself: it reaches nothing but these three fields.
             raise InputError(f"template {self.name}", f"cannot be rendered ({error})", "Mend its body.") from None
 
 
-def load_templates(names: Iterable[str], folder: Path = FOLDER) -> dict[str, Template]:
-    """The named templates, checked before any model starts.
+def load_templates(names: Iterable[str], folder: Path | None = None, kind: str = "caption") -> dict[str, Template]:
+    """The named templates of a kind, checked before any model starts.
 
     Raises:
         InputError: no such template, broken front matter, an unknown field, no pairs.
     """
+    folder = folder or FOLDERS[kind]
     found: dict[str, Template] = {}
     for asked in dict.fromkeys(names):
-        template = _load(asked, folder)
+        template = _load(asked, folder, kind)
         if template.name in found:
             raise InputError(asked, f"another template is called {template.name!r} too", "Rename one of the files.")
         found[template.name] = template
@@ -110,7 +129,7 @@ def known_templates(folder: Path = FOLDER) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.md"))
 
 
-def _load(name: str, folder: Path) -> Template:
+def _load(name: str, folder: Path, kind: str) -> Template:
     path = Path(name) if name.endswith(".md") else folder / f"{name}.md"
     if not path.is_file():
         raise InputError(
@@ -123,15 +142,20 @@ def _load(name: str, folder: Path) -> Template:
     parts = re.match(r"---\n(.*?)\n---\n(.*)\Z", text, re.DOTALL)
     if parts is None:
         raise InputError(path, "has no front matter", "Begin it with ---, the settings, and --- again.")
-    head, body = _front_matter(parts[1], path), parts[2]
-    _check_body(body, path)
-    template = Template(path.stem, head["instruction"].strip(), _pairs(head.get("pairs"), path), body)
-    if _PROBE not in template.render(_PROBE, template.pairs[:1]):
-        raise InputError(path, "its prompt does not hold the caption", "Place {{ caption }} where it always shows.")
+    head, body = _front_matter(parts[1], path, kind), parts[2]
+    _check_body(body, path, kind)
+    pairs = _pairs(head.get("pairs"), path)
+    template = Template(path.stem, head["instruction"].strip(), pairs, body, kind, head.get("only", ""))
+    about = {"gloss": _PROBE, "other": _PROBE, "other_gloss": _PROBE} if kind == "class" else {}
+    if _PROBE not in template.render(Caption(_PROBE, "probe", extra=about), template.pairs[:1]):
+        field = SUBJECT[kind]
+        raise InputError(
+            path, f"its prompt does not hold the {field}", f"Place {{{{ {field} }}}} where it always shows."
+        )
     return template
 
 
-def _front_matter(text: str, path: Path) -> dict[str, Any]:
+def _front_matter(text: str, path: Path, kind: str) -> dict[str, Any]:
     import yaml
 
     try:
@@ -142,14 +166,17 @@ def _front_matter(text: str, path: Path) -> dict[str, Any]:
     repeated = [key for key, count in Counter(re.findall(r"^(\w+):", text, re.MULTILINE)).items() if count > 1]
     if repeated:  # YAML would let the last one win in silence
         raise InputError(path, f"the field {repeated[0]!r} stands twice", "Keep one.")
-    known = {"kind", "instruction", "pairs"}
+    known = {"kind", "instruction", "pairs", *(("only",) if kind == "class" else ())}
     if not isinstance(head, dict):
         raise InputError(path, "the front matter is not a list of settings", "Give kind, instruction and pairs.")
     for field in head:
         if field not in known:
             raise InputError(path, f"unknown field {field!r}", did_you_mean(str(field), known))
-    if head.get("kind") != "caption":
-        raise InputError(path, f"kind is {head.get('kind')!r}", "Write kind: caption.")
+    if head.get("kind") != kind:
+        todo = f"Write kind: {kind}, or use it where its kind is asked for."
+        raise InputError(path, f"kind is {head.get('kind')!r}, and a template of kind {kind} is needed", todo)
+    if head.get("only", "") not in ("", "normal", "anomaly"):
+        raise InputError(path, f"only is {head['only']!r}", "Write normal or anomaly, or leave it out.")
     if not isinstance(head.get("instruction"), str) or not head["instruction"].strip():
         raise InputError(path, "has no instruction", "Say in a sentence what the model shall do.")
     return head
@@ -165,7 +192,7 @@ def _pairs(value: Any, path: Path) -> tuple[tuple[str, str], ...]:
     return tuple((pair["source"].strip(), pair["target"].strip()) for pair in value)
 
 
-def _check_body(body: str, path: Path) -> None:
+def _check_body(body: str, path: Path, kind: str) -> None:
     from jinja2 import TemplateSyntaxError, meta
     from jinja2.sandbox import SandboxedEnvironment
 
@@ -174,10 +201,11 @@ def _check_body(body: str, path: Path) -> None:
     except TemplateSyntaxError as error:
         raise InputError(f"{path}: body line {error.lineno}", str(error.message), "Mend the Jinja body.") from None
     for field in sorted(used):
-        if field not in FIELDS:
-            raise InputError(path, f"unknown field {{{{ {field} }}}}", did_you_mean(field, FIELDS))
-    if "caption" not in used:
-        raise InputError(path, "the body never uses {{ caption }}", "Place it where the caption belongs.")
+        if field not in FIELDS[kind]:
+            raise InputError(path, f"unknown field {{{{ {field} }}}}", did_you_mean(field, FIELDS[kind]))
+    if SUBJECT[kind] not in used:
+        todo = f"Place it where the {SUBJECT[kind]} belongs."
+        raise InputError(path, f"the body never uses {{{{ {SUBJECT[kind]} }}}}", todo)
 
 
 def _compile(body: str) -> Any:

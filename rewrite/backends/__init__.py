@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from rewrite.backends.fake import Fake
 from rewrite.backends.llamacpp import LlamaCpp
 from rewrite.backends.openai import OpenAI
+from rewrite.backends.random_words import RandomWords
 from rewrite.backends.vllm import VLLM
 from rewrite.records import Completion, Request
 
@@ -48,5 +49,6 @@ BACKENDS: dict[str, type[Any]] = {
     "vllm": VLLM,
     "llamacpp": LlamaCpp,
     "openai": OpenAI,
+    "random_words": RandomWords,  # a control, no model
     "fake": Fake,  # tests only
 }

@@ -19,12 +19,14 @@ from rewrite.filters.euphemism import Euphemism
 from rewrite.filters.form import Form
 from rewrite.filters.labels import Labels
 from rewrite.filters.length import Length
+from rewrite.filters.naming import Naming
 from rewrite.filters.negation import Negation
 from rewrite.filters.nli import NLI
 from rewrite.filters.numbers import Numbers
 from rewrite.filters.order import Order
 from rewrite.filters.roles import Roles
 from rewrite.filters.selection import Selection
+from rewrite.filters.shared import Shared
 from rewrite.filters.similarity import Similarity
 from rewrite.records import Candidate, Verdict
 
@@ -66,17 +68,30 @@ CHAINS: dict[str, tuple[str, ...]] = {
 }
 
 
-def chain_names(asked: Sequence[str] | None) -> list[str]:
-    """Filter names in the board's order, each once; a chain's name stands for its filters. None asks for `fast`.
+CLASS_FILTERS: dict[str, type[Any]] = {
+    "form": Form,
+    "length": Length,
+    "naming": Naming,
+    "shared": Shared,
+    "duplicates": Duplicates,
+}
+BOARDS: dict[str, dict[str, type[Any]]] = {"caption": FILTERS, "class": CLASS_FILTERS}
+
+
+def chain_names(asked: Sequence[str] | None, kind: str = "caption") -> list[str]:
+    """Filter names in the board's order, each once; a chain's name stands for its filters.
+
+    None asks for `fast`, or for all filters of class descriptions.
 
     Raises:
         SettingError: no filter and no chain of that name.
     """
+    board = BOARDS[kind]
+    chains = CHAINS if kind == "caption" else {"all": tuple(board)}
     wanted: set[str] = set()
-    for name in ("fast",) if asked is None else asked:
-        if name not in CHAINS and name not in FILTERS:
-            raise SettingError(
-                f"filter {name!r}", "there is none of that name", did_you_mean(name, [*CHAINS, *FILTERS])
-            )
-        wanted.update(CHAINS.get(name, (name,)))
-    return [name for name in FILTERS if name in wanted]
+    for name in (next(iter(chains)),) if asked is None else asked:
+        if name not in chains and name not in board:
+            known = did_you_mean(name, [*chains, *board])
+            raise SettingError(f"filter {name!r}", "there is none of that name", known)
+        wanted.update(chains.get(name, (name,)))
+    return [name for name in board if name in wanted]

@@ -1,0 +1,45 @@
+"""No model at all: random words, the control that class descriptions must beat (WaffleCLIP, Roth et al., ICCV 2023)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from rewrite.lexicon import lexicon
+from rewrite.records import Completion, Request
+from rewrite.settings import describe, setting
+
+
+@dataclass(frozen=True)
+class RandomWords:
+    """Deterministic in the request's seed; the words come from the lexicon and mean nothing where they stand."""
+
+    model: str = setting("random words", "a name for the manifest; there is no model")
+    words: int = setting(14, "words of each text; about as many as a description has")
+
+    def __post_init__(self) -> None:
+        if self.words < 1:
+            raise ValueError("words must be at least 1")
+
+    def identity(self) -> dict[str, Any]:
+        return {"backend": "random_words", "purpose": "control", **describe(self), "lexicon": lexicon().digest}
+
+    @contextmanager
+    def session(self) -> Iterator[RandomWords]:
+        yield self
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """One text per request, in order."""
+        for request in requests:
+            draw = random.Random(request.seed)
+            text = " ".join(draw.choice(_vocabulary()) for _ in range(self.words))
+            yield Completion(f"{text}.", "stop", 0, 0, self.words)
+
+
+@lru_cache(maxsize=1)
+def _vocabulary() -> tuple[str, ...]:
+    return tuple(sorted({word for phrase in lexicon().concepts for word in phrase if word.isalpha() and len(word) > 2}))
