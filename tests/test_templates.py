@@ -11,6 +11,7 @@ import pytest
 from rapidfuzz.fuzz import ratio
 
 from rewrite.errors import InputError
+from rewrite.records import Caption
 from rewrite.templates import FewShot, Template, known_templates, load_templates
 
 SHIPPED = load_templates(known_templates())
@@ -59,7 +60,7 @@ def test_no_source_stands_in_two_templates() -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_no_prompt_names_an_anomaly_class(name: str) -> None:
-    fixed = SHIPPED[name].render("", SHIPPED[name].pairs)
+    fixed = SHIPPED[name].render(Caption("", "c"), SHIPPED[name].pairs)
     assert CLASS_STEMS.search(fixed) is None
     assert fixed.isascii()
 
@@ -68,7 +69,7 @@ def test_no_prompt_names_an_anomaly_class(name: str) -> None:
 def test_a_prompt_is_instruction_then_examples_then_the_caption_to_rewrite(name: str) -> None:
     template = SHIPPED[name]
     (a, b), (c, d) = shown = template.pairs[:2]
-    assert template.render("A dog runs.", shown) == (
+    assert template.render(Caption("A dog runs.", "c"), shown) == (
         f"{template.instruction}\n\nCaption: {a}\nRewrite: {b}\n\nCaption: {c}\nRewrite: {d}\n\n"
         "Caption: A dog runs.\nRewrite:"
     )
