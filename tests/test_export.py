@@ -259,6 +259,9 @@ def test_a_hugging_face_folder_names_its_files_and_fills_every_column(tmp_path: 
     found = [row for path in shards for row in rows(path)]
     assert {tuple(sorted(row)) for row in found} == {tuple(sorted(found[0]))}
     assert [row["place"] for row in found] == ["3", '"north"', None]
+    features = {f["name"]: f["dtype"] for f in head["dataset_info"]["features"]}
+    assert set(features) == set(found[0])
+    assert (features["place"], features["rewrites"], features["caption_1"]) == ("string", "int64", "string")
 
 
 def test_parquet_is_written_when_asked(small: Path) -> None:

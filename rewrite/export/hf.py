@@ -14,6 +14,8 @@ from rewrite.settings import describe, setting
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
+_TYPES = {str: "string", bool: "bool", int: "int64", float: "float64"}
+
 
 @dataclass(frozen=True)
 class HuggingFace:
@@ -59,6 +61,7 @@ class HuggingFace:
         rows = len(table.rows)
         size = next((name for most, name in _SIZES if rows < most), "n>1M")
         head = {
+            "dataset_info": {"features": _features(table)},
             "configs": [
                 {"config_name": "default", "data_files": [{"split": "train", "path": f"train-*.{self.format}"}]}
             ],
@@ -83,14 +86,33 @@ def _full(row: dict[str, Any], columns: list[str], mixed: set[str]) -> dict[str,
     return {name: canonical(v) if name in mixed and v is not None else v for name, v in full.items()}
 
 
-def _mixed(table: Table) -> set[str]:
-    """Fields that no single column type holds: several types, or objects and lists."""
-    kinds: dict[str, set[type]] = {}
+def _kinds(table: Table) -> dict[str, set[type]]:
+    """Carried field -> the types of its values."""
+    found: dict[str, set[type]] = {name: set() for name in table.columns}
     for row in table.rows:
         for name, value in row.fields.items():
             if value is not None:
-                kinds.setdefault(name, set()).add(float if type(value) is int else type(value))
-    return {name for name, found in kinds.items() if len(found) > 1 or found & {dict, list}}
+                found[name].add(type(value))
+    return found
+
+
+def _mixed(table: Table) -> set[str]:
+    """Fields that no single column type holds."""
+    numbers = {int, float}
+    return {
+        name for name, found in _kinds(table).items() if found - set(_TYPES) or (len(found) > 1 and found != numbers)
+    }
+
+
+def _features(table: Table) -> list[dict[str, str]]:
+    """The type of every column. Stated, because a loader guesses from the first shard, where all may be null."""
+    mixed = _mixed(table)
+    found = {}
+    for name, kinds in _kinds(table).items():
+        (kind,) = {str} if name in mixed or not kinds else {float} if float in kinds else kinds
+        found[name] = _TYPES[kind]
+    found |= {"rewrites": "int64", **dict.fromkeys(table.keys, "string")}
+    return [{"name": name, "dtype": dtype} for name, dtype in sorted(found.items())]
 
 
 def _parquet(rows: list[dict[str, Any]]) -> bytes:
