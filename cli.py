@@ -68,7 +68,7 @@ def rewrite(
 
 @app.command()
 def show(
-    folder: Annotated[Path, typer.Argument(help="A sealed corpus, bank, run or world.")],
+    folder: Annotated[Path, typer.Argument(help="A sealed corpus, export, bank, run or world.")],
     check: Annotated[bool, typer.Option("--check", help="Hold every file against its digest.")] = False,
     json: Json = False,
 ) -> None:

@@ -60,11 +60,16 @@ def _texts(sampler: CorpusSampler, corpus: Path, names: list[str]) -> dict[str, 
     found: dict[str, list[str]] = {}
     for sample in sampler.ids:
         name, *descriptions = sampler.versions(sample)
-        found[name] = descriptions
+        found[_letters(name)] = descriptions
     for name in names:
-        if not found.get(name):
+        if not found.get(_letters(name)):
             raise InputError(corpus, f"has no description of {name!r}", "Describe every class of the world.")
-    return {name: found[name] for name in names}
+    return {name: found[_letters(name)] for name in names}
+
+
+def _letters(name: str) -> str:
+    """RoadAccident, "Road accident" and road_accident are one class."""
+    return "".join(c for c in name.lower() if c.isalnum())
 
 
 @torch.no_grad()

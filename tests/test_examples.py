@@ -26,7 +26,7 @@ CLASSES = {
     "Fighting": ["Two men hit each other.", "A man lies on the pavement."],
     "Robbery": ["A man snatches a bag from a woman."],
     "Vandalism": ["Somebody smashes the glass of the bus stop."],
-    "RoadAccident": ["A car hits somebody on the road."],
+    "road accident": ["A car hits somebody on the road."],
     "Arson": ["A bin burns with high flames."],
     "Burglary": ["Somebody breaks the shop door open at night."],
 }

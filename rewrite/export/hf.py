@@ -41,9 +41,9 @@ class HuggingFace:
 
     def files(self, table: Table) -> Iterator[tuple[str, Iterable[bytes]]]:
         count = -(-len(table.rows) // self.shard)
-        mixed = _mixed(table)
+        mixed, columns = _mixed(table), table.columns
         for number in range(count):
-            rows = [_full(row.flat(), table.columns, mixed) for row in table.rows[number * self.shard :][: self.shard]]
+            rows = [_full(row.flat(), columns, mixed) for row in table.rows[number * self.shard :][: self.shard]]
             name = f"train-{number:05d}-of-{count:05d}.{self.format}"
             yield name, jsonl_chunks(rows) if self.format == "jsonl" else [_parquet(rows)]
         yield "README.md", [self._card(table).encode()]
