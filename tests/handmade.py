@@ -32,5 +32,6 @@ def corpus(folder: Path, said: Mapping[str, Sequence[str]], captions: Sequence[M
     for name, content in written.items():
         manifest.write_atomic(folder / name, manifest.jsonl_chunks(content))
     manifest.write_atomic(folder / "report.json", manifest.json_bytes({}))
+    manifest.write_atomic(folder / "report.html", "")
     manifest.seal(folder, "corpus", {"asked": {}}, FILES)
     return folder

@@ -94,7 +94,7 @@ def _begin(out: Path, asked: str) -> None:
 def lines(found: dict[str, Any]) -> Iterator[str]:
     """What was exported, and what to give the trainer."""
     asked, filled, tokens = found["asked"], found["filled"], found["clip_tokens"]
-    versions = f"the control {asked['control']}" if asked["control"] else "rewrites"
+    versions = f"versions of the control {asked['control']}" if asked["control"] else "rewrites"
     yield f"export {found['export_id'][:16]}  {asked['to']}, {len(found['files'])} files"
     yield f"  {found['rows']} captions, caption_0 and {asked['k']} {versions} each, of corpus {asked['corpus_id'][:16]}"
     if filled["cells"]:
