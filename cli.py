@@ -68,7 +68,7 @@ def rewrite(
 
 @app.command()
 def show(
-    folder: Annotated[Path, typer.Argument(help="A sealed corpus, bank, run or world.")],
+    folder: Annotated[Path, typer.Argument(help="A sealed corpus, export, bank, run or world.")],
     check: Annotated[bool, typer.Option("--check", help="Hold every file against its digest.")] = False,
     json: Json = False,
 ) -> None:
@@ -171,6 +171,27 @@ def calibrate(
 
     chain, _ = configure_filters(_names(filters), set_ or [])
     _answer(run(labelled, chain, precision=precision, out=out, reporter=Terminal()), json, lines)
+
+
+@app.command()
+def export(
+    corpus: Annotated[Path, typer.Argument(help="A sealed corpus.")],
+    to: Annotated[str, typer.Option(help="flat, open_clip, laclip, hf or csv.")],
+    out: Annotated[Path, typer.Option(help="Folder of the export.")],
+    k: Annotated[int | None, typer.Option(help="Versions beside the caption. [as many as there are]")] = None,
+    control: Annotated[str | None, typer.Option(help="duplicated, random_words or shuffled, for rewrites.")] = None,
+    seed: Seed = 0,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Write the captions of a corpus and their rewrites as another trainer reads them."""
+    from rewrite.export import configure
+    from rewrite.export.folder import export as run
+    from rewrite.export.folder import lines
+    from rewrite.terminal import Terminal
+
+    name, plug = configure(to, set_ or [])
+    _answer(run(corpus, out, name, plug, k=k, control=control, seed=seed, reporter=Terminal()), json, lines)
 
 
 @app.command()

@@ -114,7 +114,7 @@ def seal(folder: Path, kind: str, body: dict[str, Any], files: Iterable[str]) ->
 
     Args:
         folder: holds every one of `files` already.
-        kind: "corpus", "bank", "run" or "world".
+        kind: "corpus", "bank", "run", "world" or "export".
         body: what was asked and what came of it; plain json.
         files: names of the files it vouches for.
     """
