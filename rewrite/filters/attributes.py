@@ -92,6 +92,8 @@ def _meant(words: tuple[str, ...], place: int, name: str, context: dict[str, fro
     """Whether the word has its closed-class sense here: "turned left" has one, "a man left" has none."""
     word = words[place]
     last, following = words[place - 1] if place else "", words[place + 1] if place + 1 < len(words) else "."
+    if last in ("not", "no", "never", "without"):
+        return False  # "not moving" is no motion
     match name:
         case "side":
             turned = last in context["turns"] and following not in ("in", "away")

@@ -27,14 +27,15 @@ class Detail:
     """
 
     model: str = setting(DEFAULT, "sentence encoder for words that the lexicon does not know")
-    invented: float = setting(1.1, "units of the rewrite that the source may lack")
-    dropped: float = setting(0.6, "units of the source that the rewrite may lack")
-    like: float = setting(0.55, "cosine of two words from which they are alike; halfway to it counts half")
+    invented: float = setting(1.5, "units of the rewrite that the source may lack")
+    dropped: float = setting(1.1, "units of the source that the rewrite may lack")
+    like: float = setting(0.5, "cosine of two words from which they are alike")
+    unlike: float = setting(0.35, "cosine up to which they are not; between the two a word counts in part")
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
 
     def __post_init__(self) -> None:
-        if self.invented <= 0 or self.dropped <= 0 or not 0 < self.like <= 1:
-            raise ValueError("invented and dropped must be positive, like lie in (0, 1]")
+        if self.invented <= 0 or self.dropped <= 0 or not 0 <= self.unlike < self.like <= 1:
+            raise ValueError("invented and dropped must be positive, and 0 <= unlike < like <= 1")
 
     def identity(self) -> dict[str, Any]:
         path = locate_encoder(self.model)
@@ -55,11 +56,16 @@ class Detail:
         near = self._nearness(pairs, lacking)
         verdicts = []
         for (source, text), (new, lost) in zip(pairs, lacking, strict=True):
-            invented = round(sum(_weight(u, light) * _share(u, source, near, self.like) for u in new), 3)
-            dropped = round(sum(_weight(u, light) * _share(u, text, near, self.like) for u in lost), 3)
+            invented = round(sum(_weight(u, light) * self._share(u, source, near) for u in new), 3)
+            dropped = round(sum(_weight(u, light) * self._share(u, text, near) for u in lost), 3)
             flag = "invented" if invented > self.invented else "dropped" if dropped > self.dropped else ""
             verdicts.append(Verdict(True, scores={"invented": invented, "dropped": dropped}, flag=flag))
         return verdicts
+
+    def _share(self, unit: Unit, other: Reading, near: dict[str, Any]) -> float:
+        """1 where nothing in the other caption is like it, 0 where something is."""
+        best = max((float(near[unit.lemma] @ near[u.lemma]) for u in other.units), default=0.0)
+        return min(1.0, max(0.0, (self.like - best) / (self.like - self.unlike)))
 
     def _nearness(self, pairs: Any, lacking: Any) -> dict[str, Any]:
         """A unit vector for each word that is looked for, and for each it may be like."""
@@ -72,15 +78,17 @@ class Detail:
 
 
 def _lacking(one: Reading, other: Reading, light: frozenset[str]) -> list[Unit]:
-    """The units of one caption that no unit of the other answers."""
+    """The units of one caption that no unit of the other answers. Counts are the business of another filter."""
     concepts, stems = other.concepts, frozenset().union(*(u.stems for u in other.units))
-    return [u for u in one.units if u.concepts.isdisjoint(concepts) and u.stems.isdisjoint(stems)]
-
-
-def _share(unit: Unit, other: Reading, near: dict[str, Any], like: float) -> float:
-    """1 where nothing in the other caption is like it, 0 where something is."""
-    best = max((float(near[unit.lemma] @ near[u.lemma]) for u in other.units), default=0.0)
-    return min(1.0, max(0.0, 2 * (1 - best / like)))
+    counts = lexicon().lists["numbers"]["words"]
+    return [
+        u
+        for u in one.units
+        if u.concepts.isdisjoint(concepts)
+        and u.stems.isdisjoint(stems)
+        and u.lemma not in counts
+        and not u.word[0].isdigit()
+    ]
 
 
 def _weight(unit: Unit, light: frozenset[str]) -> float:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
-from rewrite.filters.rules import reject
+from rewrite.filters.rules import judge_each
 from rewrite.lexicon import Lexicon, lexicon
 from rewrite.reading import Reading, holds
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
+_DOUBTS = frozenset({"label_lost", "label_new"})
 Phrases = frozenset[tuple[str, ...]]
 
 
@@ -20,7 +21,8 @@ Phrases = frozenset[tuple[str, ...]]
 class Labels:
     """Reasons: label_lost (an anomaly went out), label_new (one came in), label_flip (an act of peace in its place).
 
-    Read from the words alone, both ways; a video's label is not needed. Drops alone.
+    Read from the words alone, both ways; a video's label is not needed. A flip drops alone; a word of anomaly that came
+    in or went out is a doubt, since the lists do not know every word.
     """
 
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
@@ -30,7 +32,8 @@ class Labels:
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         words = evocations(self.lexicon)
-        return reject(candidates, lambda source, text: _fault(source, text, words, self.lexicon), self.lexicon)
+        fault = partial(_fault, words=words, extend=self.lexicon)
+        return judge_each(candidates, fault, _DOUBTS, self.lexicon)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,20 +7,25 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from rewrite.filters.rules import reject
+from rewrite.filters.rules import judge_each
 from rewrite.lexicon import lexicon
 from rewrite.reading import Reading, Unit
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
+_DOUBTS = frozenset({"negation_count"})
+_OBJECTS = frozenset({"nothing", "none", "nobody"})  # "pays nothing" denies what stands before it
+_NOBODY = frozenset({"nobody"})
+_PEOPLE = frozenset({"one", "body", "soul", "people", "person"})
 REACH = 3  # units of content that one "not" may govern, within its clause
 
 
 @dataclass(frozen=True)
 class Negation:
-    """Reason: negation. "There is no one in the corridor" and "the hallway is empty" agree; "without paying" stays.
+    """Reasons: negation, negation_count. "There is no one in the corridor" and "the hallway is empty" agree.
 
-    Drops alone: a polarity is a closed matter, and no similarity sees it.
+    What one caption denies and the other asserts drops alone: no similarity sees it. Where only one of them denies
+    anything, but nothing that the other speaks of, it is a doubt.
     """
 
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
@@ -30,7 +35,7 @@ class Negation:
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         cues = _cues(self.lexicon)
-        return reject(candidates, lambda source, text: _fault(source, text, cues), self.lexicon)
+        return judge_each(candidates, lambda source, text: _fault(source, text, cues), _DOUBTS, self.lexicon)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +62,14 @@ def _fault(source: Reading, text: Reading, cues: _Cues) -> str:
     if bool(denied) != bool(answered):
         other = text if denied else source
         if not any(word in cues.soft for word in (*other.lemmas, *other.words)):
-            return "negation"
+            return "negation_count"
     return ""
 
 
 def _turned(denied: list[_Denial], answered: list[_Denial], other: Reading) -> bool:
     """Whether the other caption asserts something of what is denied, and denies none of it."""
     for denial in denied:
-        matches = [u for u in other.units if denial.of(u)]
+        matches = [u for u in other.units if denial.of(u) and u.word not in _OBJECTS]
         if matches and not any(a.of_any(denial) or a.of(u) for a in answered for u in matches):
             return True
     return False
@@ -90,8 +95,16 @@ def _denials(reading: Reading, words: frozenset[str], cues: _Cues) -> list[_Deni
         elif (word in words or lemma in words) and not _harmless(reading.words, place, cues):
             clause = reading.clauses[place]
             scope = [u for u in reading.units if u.place + u.length - 1 > place and u.clause == clause][:REACH]
-            found.append(_Denial(tuple(scope), frozenset()))
+            if word in _OBJECTS and not scope:
+                scope = [u for u in reading.units if u.place < place and u.clause == clause][-1:]
+            found.append(_Denial(tuple(scope), _NOBODY if _nobody(reading, place) else frozenset()))
     return found
+
+
+def _nobody(reading: Reading, place: int) -> bool:
+    """Whether the cue denies people: "nobody", "no one", "not a soul"."""
+    following = reading.lemmas[place + 1 : place + 3]
+    return reading.words[place] == "nobody" or not _PEOPLE.isdisjoint(following)
 
 
 def _harmless(words: tuple[str, ...], place: int, cues: _Cues) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from rewrite.filters.rules import reject
@@ -117,13 +118,14 @@ def _counts(reading: Reading, names: _Names) -> _Counts:
             ordinals.add(names.ordinals[word])
         elif value == 1:
             noun = _noun(reading, place + 1)
-            explicit = last in ("only", "just", "exactly", "a") or word in ("single", "sole", "lone", "1")
+            explicit = last in ("only", "just", "exactly", "a") or word in ("sole", "lone", "1")
             single |= explicit or (noun is not None and noun.lemma == "time")
-            counts = word == "one" and following not in ("of", "another") and last not in names.pointing
+            counts = word == "one" and following not in ("of", "another", "after", "by") and last not in names.pointing
             if noun and (counts or explicit):
                 ones.add(noun.lemma)
         elif value is not None:
-            values |= {value} - {0}
+            half = words[max(0, place - 2) : place + 1] == ("half", "a", "dozen")
+            values |= {6 if half else value} - {0}
         elif word[0].isdigit():
             texts.add(word.lstrip("0"))
         group = names.quantifiers.get(word) or names.quantifiers.get(reading.lemmas[place])
@@ -140,8 +142,13 @@ def _counts(reading: Reading, names: _Names) -> _Counts:
         quantifiers=frozenset(groups),
         plural=plural,
         singular=singular,
-        pairs=not names.two.isdisjoint(words) or len(people) > 1,
+        pairs=not names.two.isdisjoint(words) or len(people) > 1 or _joined(words),
     )
+
+
+def _joined(words: tuple[str, ...]) -> bool:
+    """Whether two are named side by side: "a chef and a waiter"."""
+    return any(one == "and" and two in ("a", "an", "the", "his", "her") for one, two in pairwise(words))
 
 
 def _while(last: str, following: str) -> bool:

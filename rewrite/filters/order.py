@@ -52,13 +52,20 @@ def _fault(source: Reading, text: Reading, marks: _Marks, acts: frozenset[str]) 
     second, retold = _line(text, marks, acts)
     if not told and not retold:
         return ""
-    pairs = _matched(first, second)
+    pairs = [(a, b) for a, b in _matched(first, second) if _in_company(a, source, b, text)]
     for i, (a, b) in enumerate(pairs):
         for c, d in pairs[i + 1 :]:
             was, now = first[c] - first[a], second[d] - second[b]
             if was * now < 0 and ((told and abs(was) != 0) or retold):
                 return "order"
     return ""
+
+
+def _in_company(one: Unit, source: Reading, other: Unit, text: Reading) -> bool:
+    """Whether their clauses speak of something in common: "lifts her visor" does not answer "lift the beam"."""
+    here = [u for u in source.units if u.clause == one.clause and u is not one]
+    there = [u for u in text.units if u.clause == other.clause and u is not other]
+    return not here or not there or any(u.agrees(v) for u in here for v in there)
 
 
 def _matched(first: dict[Unit, float], second: dict[Unit, float]) -> list[tuple[Unit, Unit]]:
@@ -75,33 +82,42 @@ def _matched(first: dict[Unit, float], second: dict[Unit, float]) -> list[tuple[
 
 
 def _line(reading: Reading, marks: _Marks, acts: frozenset[str]) -> tuple[dict[Unit, float], bool]:
-    """(act -> time, whether a word of order was used). Times are clause numbers, moved by the marks."""
-    shift: dict[int, float] = {}
-    told = False
-    begun: set[int] = set()
+    """(act -> time, whether a word of order was used). Times are numbers of clauses, moved by marks.
+
+    "X after Y and Z" sets Y and Z before the whole sentence, "before Y, X" sets Y behind it; what happens "while" has
+    no place on the line.
+    """
+    time: dict[int, float] = {}
+    told, moved = False, 0.0
+    first = 0  # clause with which the sentence begins
     for place, word in enumerate(reading.words):
         clause = reading.clauses[place]
-        opens = clause not in begun and word[0].isalnum()
+        begins = place == 0 or reading.words[place - 1] in _STOPS
+        if begins:
+            first, moved = clause, 0.0
+        opens = clause not in time and word[0].isalnum()
+        told |= word in marks.then or (opens and word in marks.after | marks.before)
+        if word in _STOPS or word == ",":
+            moved = 0.0
+        elif opens and word in marks.after:
+            moved = 0.0 if begins else first - 0.9 - clause
+        elif opens and word in marks.before:
+            moved = _end(reading, place) - clause if begins else 0.0
+        elif opens and word in marks.during:
+            moved = float("nan")
+        elif opens and word != "and":
+            moved = 0.0
         if opens:
-            begun.add(clause)
-        leading = place == 0 or reading.words[place - 1] in _STOPS
-        if word in marks.after and opens:
-            told = True
-            if not leading:
-                shift[clause] = -1.5
-        elif word in marks.before and opens:
-            told = True
-            if leading:  # "before X, Y and Z": X is the sentence's last
-                ends = [c for p, c in enumerate(reading.clauses) if p > place and reading.words[p] in _STOPS]
-                shift[clause] = (ends[0] if ends else reading.clauses[-1] + 1) - clause - 0.5
-        elif word in marks.then:
-            told = True
-        elif word in marks.during and opens:
-            shift[clause] = float("nan")
-    times: dict[Unit, float] = {}
+            time[clause] = clause + moved
+    line: dict[Unit, float] = {}
     for unit in reading.units:
-        if not unit.concepts.isdisjoint(acts):
-            time = unit.clause + shift.get(unit.clause, 0.0)
-            if time == time:  # an act "while" another has no place on the line
-                times[unit] = time
-    return times, told
+        when = time.get(unit.clause, float(unit.clause))
+        if not unit.concepts.isdisjoint(acts) and when == when:
+            line[unit] = when
+    return line, told
+
+
+def _end(reading: Reading, place: int) -> float:
+    """Behind the last clause of the sentence that a word stands in."""
+    ends = (reading.clauses[p] for p in range(place, len(reading.words)) if reading.words[p] in _STOPS)
+    return next(ends, reading.clauses[-1] + 1) - 0.5

@@ -64,27 +64,57 @@ def _same(one: Unit, other: Unit) -> bool:
 
 def _acts(reading: Reading, known: Lexicon) -> list[_Act]:
     found = []
-    entities = [u for u in reading.units if not u.concepts.isdisjoint(known.entities)]
+    entities = _entities(reading, known)
     subject: Unit | None = None
     for unit in reading.units:
-        if unit in entities or unit.concepts.isdisjoint(known.acts):
+        adjective = reading.words[max(0, unit.place - 1)] in known.words("grammar", "determiners")
+        if unit in entities or adjective or unit.concepts.isdisjoint(known.acts):
             continue
         before = [e for e in entities if e.place < unit.place and e.clause == unit.clause]
         after = [e for e in entities if e.place > unit.place and e.clause == unit.clause]
-        end = unit.place + unit.length
-        passive = _passive(reading, unit, known)
-        by = next((e for e in after if "by" in reading.words[end : e.place]), None)
-        near = next((e for e in after if "by" not in reading.words[end : e.place]), None)
-        left = before[-1] if before and not passive else (before[0] if before else None)
-        left = _head(before, reading, known) or left
-        if left is None and _continues(reading, unit, known):
-            left = subject
-        act = _Act(unit, by, left) if passive else _Act(unit, left, near)
-        if left is not None:
-            subject = left
-        if act.agent is not None or act.patient is not None:
+        left = _head(before, reading, known) or (before[-1] if before else None)
+        carried = left is None and _continues(reading, unit, known)
+        left = subject if carried else left
+        if _passive(reading, unit, known):
+            act = _Act(unit, _by(after, reading, known), left)
+        else:
+            end = unit.place + unit.length
+            act = _Act(unit, left, next((e for e in after if "by" not in reading.words[end : e.place]), None))
+            subject = left or subject
+        # A subject carried over from another clause is a guess: alone it proves no exchange.
+        if not carried or (act.agent is not None and act.patient is not None):
             found.append(act)
     return found
+
+
+def _by(after: list[Unit], reading: Reading, known: Lexicon) -> Unit | None:
+    """Who a passive names behind "by"; people before things ("seized by the arm by a man")."""
+    named = [e for e in after if "by" in reading.words[max(0, e.place - 4) : e.place]]
+    return next((e for e in named if not e.concepts.isdisjoint(known.entities)), named[0] if named else None)
+
+
+def _entities(reading: Reading, known: Lexicon) -> list[Unit]:
+    """Who or what may act: words the lexicon knows as such, and the last word of each "the ..." that is no act."""
+    determiners = known.words("grammar", "determiners")
+    found = []
+    open_ = False
+    for place, unit in enumerate(reading.units):
+        behind = reading.units[place - 1] if place else None
+        adjacent = behind is not None and behind.place + behind.length == unit.place
+        open_ = reading.words[unit.place - 1 : unit.place] != () and (
+            reading.words[unit.place - 1] in determiners or (open_ and adjacent)
+        )
+        following = reading.units[place + 1] if place + 1 < len(reading.units) else None
+        last = following is None or following.place != unit.place + unit.length or _acting(following, known)
+        if not unit.concepts.isdisjoint(known.entities) or (open_ and last and not _acting(unit, known)):
+            found.append(unit)
+            open_ = False
+    return found
+
+
+def _acting(unit: Unit, known: Lexicon) -> bool:
+    """Whether a word is an act in form: the lexicon knows it as one, and it is inflected."""
+    return not unit.concepts.isdisjoint(known.acts) and unit.word.endswith(("s", "ed", "ing", "t", "k", "w"))
 
 
 def _head(before: list[Unit], reading: Reading, known: Lexicon) -> Unit | None:
