@@ -80,7 +80,7 @@ def show(
 
 @app.command()
 def classes(
-    file: Annotated[str, typer.Argument(help="A class a line (name | gloss | most like), or ucf_crime, xd_violence.")],
+    file: Annotated[str, typer.Argument(help="A class a line (name | gloss | taken for), or ucf_crime, xd_violence.")],
     out: Annotated[Path, typer.Option(help="Corpus folder; an unfinished one is gone on with.")],
     template: Annotated[
         list[str] | None, typer.Option(help="Of prompts/classes by name, or a path; repeatable. [all]")
@@ -126,10 +126,11 @@ def refilter(
     """Filter the drafts of a sealed corpus anew, into another corpus; no language model is asked."""
     from rewrite.overview import lines, overview
     from rewrite.recipe import configure_filters
+    from rewrite.refilter import kind_of
     from rewrite.refilter import refilter as run
     from rewrite.terminal import Terminal
 
-    chain, _ = configure_filters(_names(filters), set_ or [], settings)
+    chain, _ = configure_filters(_names(filters), set_ or [], settings, kind=kind_of(corpus))
     run(corpus, out, chain, Terminal())
     _answer(overview(out), json, lines)
 

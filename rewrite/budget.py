@@ -28,9 +28,11 @@ def rounds(requests: list[Request], recipe: Recipe, journal: Journal) -> Iterato
     wanting = {r.source_id for r in requests}
     asked: dict[str, list[str]] = {source: [] for source in wanting}
     for attempt in range(recipe.budget.max_attempts):
-        some = [r for r in by_attempt[attempt] if r.source_id in wanting]
-        if not some:
+        some = [r for r in by_attempt.get(attempt, []) if r.source_id in wanting]
+        if not wanting:
             return
+        if not some:  # a template that speaks of none of those
+            continue
         yield some
         for r in some:
             asked[r.source_id].append(r.draft_id)

@@ -33,8 +33,9 @@ def judge(drafts: Iterable[Draft], filters: Mapping[str, Filter], reporter: Repo
         for draft in sorted(drafts, key=lambda d: (d.source_id, d.template, d.variant))
     ]
     judged: list[Rewrite] = []
+    whole = any(getattr(plug, "whole", False) for plug in filters.values())
     with reporter.step("filter", len(candidates), "drafts") as step:
-        for chunk in _chunks(candidates):
+        for chunk in [candidates] if whole else _chunks(candidates):
             judged += _judge_chunk(chunk, filters)
             step.advance(len(chunk))
     return judged

@@ -47,7 +47,7 @@ def plan(
             for variant in range(variants):
                 key = canonical([seed, source_id, name, variant])
                 shown = _hash(f"examples:{key}") % len(sets)
-                prompt = template.render(caption, sets[shown])
+                prompt = template.render(caption, sets[shown], variant)
                 own_seed = _hash(f"sampling:{key}") % 2**31
                 draft_id = digest([key, prompt, own_seed, rules[variant]])[:16]
                 prefix = f"{name}/{shown:02d}"

@@ -62,6 +62,7 @@ class Recipe:
         seed: of the few-shot draws and of every request.
         backend: a plug of BACKENDS.
         filters: name -> plug of FILTERS, in the order they judge.
+        kind: "caption", or "class" for descriptions of classes.
     """
 
     templates: Mapping[str, Any]
@@ -73,6 +74,7 @@ class Recipe:
     budget: Budget
     backend: Any
     filters: Mapping[str, Any]
+    kind: str = "caption"
 
     @property
     def draws(self) -> int:
@@ -89,8 +91,12 @@ class Recipe:
     def asked(self) -> dict[str, Any]:
         """What decides the drafts. Raises ModelError where the engine or the model is missing."""
         budget = {} if self.budget.target_vendi is None else {"budget": self._budget()}
+        # The examples of class templates stand in the manifest: filters hold descriptions against them, now and later.
+        shown = sorted({target for template in self.templates.values() for _, target in template.pairs})
+        about = {} if self.kind == "caption" else {"kind": self.kind, "examples": shown}
         return {
             **budget,
+            **about,
             "templates": {name: template.digest for name, template in sorted(self.templates.items())},
             "variants": self.draws,
             "seed": self.seed,
@@ -160,6 +166,7 @@ def configure(
         budget=groups["budget"],
         backend=groups[backend],
         filters=chain,
+        kind=kind,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from rewrite import chain, manifest
 from rewrite.captions import caption_of
+from rewrite.classes import informed, refuse_empty
 from rewrite.corpus import FILES, open_corpus
 from rewrite.errors import CorpusError
 from rewrite.lock import one_writer
@@ -17,6 +18,15 @@ from rewrite.records import Draft
 from rewrite.reporter import Reporter, Silent
 
 _MARK = ".refilter"
+
+
+def kind_of(corpus: Path) -> str:
+    """Whether a sealed corpus holds rewrites of captions ("caption") or descriptions of classes ("class").
+
+    Raises:
+        CorpusError: not a corpus, or not finished.
+    """
+    return str(manifest.read(corpus, "corpus")["asked"].get("kind", "caption"))
 
 
 def refilter(corpus: Path, out: Path, filters: Mapping[str, Any], reporter: Reporter = Silent()) -> dict[str, Any]:
@@ -31,6 +41,10 @@ def refilter(corpus: Path, out: Path, filters: Mapping[str, Any], reporter: Repo
         StorageError: the disk refused; nothing is sealed.
     """
     old = open_corpus(corpus)
+    captions = [caption_of(row, f"{corpus}/captions.jsonl") for row in old.rows("captions")]
+    described = old.manifest["asked"].get("kind") == "class"
+    if described:
+        filters = informed(filters, captions, old.manifest["asked"]["examples"])
     if out.resolve() == corpus.resolve():
         raise CorpusError(out, "is the corpus itself", "A sealed corpus never changes: choose another --out.")
     judged_by = [{"filter": name, **plug.identity()} for name, plug in filters.items()]
@@ -39,9 +53,10 @@ def refilter(corpus: Path, out: Path, filters: Mapping[str, Any], reporter: Repo
         if manifest.is_sealed(out):
             return _already(out, origin, judged_by, reporter)
         _begin(out, manifest.digest([origin, judged_by]))
-        captions = [caption_of(row, f"{corpus}/captions.jsonl") for row in old.rows("captions")]
         drafts = [Draft(**row) for row in old.rows("drafts")]
         judged = chain.judge(drafts, filters, reporter)
+        if described:
+            refuse_empty(judged, captions, out, "Choose other --filters, or a new --out with milder settings.")
         sealed = seal_corpus(
             out,
             captions,

@@ -20,12 +20,12 @@ from rewrite.manifest import digest
 from rewrite.records import Caption
 
 FOLDER = Path(__file__).resolve().parent.parent / "prompts"
-FIELDS = {  # kind -> what its body may use; the last of the first line is what it must use
+FIELDS = {  # kind -> what its body may use
     "caption": ("instruction", "pairs", "caption"),
     "class": ("instruction", "pairs", "name", "gloss", "other", "other_gloss"),
 }
 FOLDERS = {"caption": FOLDER, "class": FOLDER / "classes"}
-SUBJECT = {"caption": "caption", "class": "gloss"}  # the field that a prompt cannot do without
+SUBJECT = {"caption": ("caption",), "class": ("gloss", "name")}  # a prompt cannot do without one of these
 NORMAL = "normal"  # the name of the class without anomaly, case aside
 STOP = ("\n",)  # one caption, one line
 _PROBE = "A probe crosses the street."
@@ -89,8 +89,11 @@ class Template:
         draw = random.Random(f"{seed}:{self.name}:{self.digest}")
         return tuple(tuple(draw.sample(self.pairs, few_shot.shots)) for _ in range(few_shot.sets))
 
-    def render(self, caption: Caption, pairs: Iterable[tuple[str, str]]) -> str:
-        """The prompt for one caption, or for one class (a caption whose text is its name and whose extra its gloss).
+    def render(self, caption: Caption, pairs: Iterable[tuple[str, str]], variant: int = 0) -> str:
+        """The prompt for one caption, or for one class (a caption as `rewrite.classes.read_classes` makes them).
+
+        Args:
+            variant: a class that is taken for several others is told apart from each in turn.
 
         Raises:
             InputError: the body asks for something the sandbox forbids or cannot compute.
@@ -99,10 +102,10 @@ class Template:
 
         shown = [{"source": source, "target": target} for source, target in pairs]
         try:
-            fields = {"caption": caption.text} if self.kind == "caption" else {"name": caption.text, **caption.extra}
+            fields = {"caption": caption.text} if self.kind == "caption" else _class_fields(caption, variant)
             return _compile(self.body).render(**{**fields, "instruction": self.instruction, "pairs": shown}).strip()
         except (TemplateError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
-            # All that a body can raise by itself: it reaches nothing but these three fields.
+            # All that a body can raise by itself: it reaches nothing but these fields.
             raise InputError(f"template {self.name}", f"cannot be rendered ({error})", "Mend its body.") from None
 
 
@@ -143,16 +146,23 @@ def _load(name: str, folder: Path, kind: str) -> Template:
     if parts is None:
         raise InputError(path, "has no front matter", "Begin it with ---, the settings, and --- again.")
     head, body = _front_matter(parts[1], path, kind), parts[2]
-    _check_body(body, path, kind)
+    # Of the normal class it may be enough to say what it is taken for.
+    subject = (*SUBJECT[kind], "other") if head.get("only") == "normal" else SUBJECT[kind]
+    _check_body(body, path, kind, subject)
     pairs = _pairs(head.get("pairs"), path)
     template = Template(path.stem, head["instruction"].strip(), pairs, body, kind, head.get("only", ""))
-    about = {"gloss": _PROBE, "other": _PROBE, "other_gloss": _PROBE} if kind == "class" else {}
+    about = {"gloss": _PROBE, "others": [{"name": _PROBE, "gloss": ""}]} if kind == "class" else {}
     if _PROBE not in template.render(Caption(_PROBE, "probe", extra=about), template.pairs[:1]):
-        field = SUBJECT[kind]
-        raise InputError(
-            path, f"its prompt does not hold the {field}", f"Place {{{{ {field} }}}} where it always shows."
-        )
+        todo = f"Place {{{{ {subject[0]} }}}} where it always shows."
+        raise InputError(path, f"its prompt does not hold the {subject[0]}", todo)
     return template
+
+
+def _class_fields(caption: Caption, variant: int) -> dict[str, str]:
+    others = caption.extra["others"]
+    other = others[variant % len(others)]
+    about = {"name": caption.text, "gloss": caption.extra["gloss"]}
+    return {**about, "other": other["name"], "other_gloss": other["gloss"]}
 
 
 def _front_matter(text: str, path: Path, kind: str) -> dict[str, Any]:
@@ -192,7 +202,7 @@ def _pairs(value: Any, path: Path) -> tuple[tuple[str, str], ...]:
     return tuple((pair["source"].strip(), pair["target"].strip()) for pair in value)
 
 
-def _check_body(body: str, path: Path, kind: str) -> None:
+def _check_body(body: str, path: Path, kind: str, subject: tuple[str, ...]) -> None:
     from jinja2 import TemplateSyntaxError, meta
     from jinja2.sandbox import SandboxedEnvironment
 
@@ -203,9 +213,9 @@ def _check_body(body: str, path: Path, kind: str) -> None:
     for field in sorted(used):
         if field not in FIELDS[kind]:
             raise InputError(path, f"unknown field {{{{ {field} }}}}", did_you_mean(field, FIELDS[kind]))
-    if SUBJECT[kind] not in used:
-        todo = f"Place it where the {SUBJECT[kind]} belongs."
-        raise InputError(path, f"the body never uses {{{{ {SUBJECT[kind]} }}}}", todo)
+    if used.isdisjoint(subject):
+        todo = f"Place it where the {subject[0]} belongs."
+        raise InputError(path, f"the body never uses {{{{ {subject[0]} }}}}", todo)
 
 
 def _compile(body: str) -> Any:

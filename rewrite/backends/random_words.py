@@ -19,7 +19,8 @@ class RandomWords:
     """Deterministic in the request's seed; the words come from the lexicon and mean nothing where they stand."""
 
     model: str = setting("random words", "a name for the manifest; there is no model")
-    words: int = setting(14, "words of each text; about as many as a description has")
+    words: int = setting(14, "random words of each text; about as many as a description has")
+    named: bool = setting(False, "begin with the text asked about, as WaffleCLIP begins with the class's name")
 
     def __post_init__(self) -> None:
         if self.words < 1:
@@ -37,7 +38,8 @@ class RandomWords:
         for request in requests:
             draw = random.Random(request.seed)
             text = " ".join(draw.choice(_vocabulary()) for _ in range(self.words))
-            yield Completion(f"{text}.", "stop", 0, 0, self.words)
+            text = f"{request.source}, which has {text}." if self.named else f"{text}."
+            yield Completion(text, "stop", 0, 0, len(text.split()))
 
 
 @lru_cache(maxsize=1)

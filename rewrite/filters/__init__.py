@@ -20,10 +20,12 @@ from rewrite.filters.form import Form
 from rewrite.filters.labels import Labels
 from rewrite.filters.length import Length
 from rewrite.filters.naming import Naming
+from rewrite.filters.nearest import Nearest
 from rewrite.filters.negation import Negation
 from rewrite.filters.nli import NLI
 from rewrite.filters.numbers import Numbers
 from rewrite.filters.order import Order
+from rewrite.filters.parrot import Parrot
 from rewrite.filters.roles import Roles
 from rewrite.filters.selection import Selection
 from rewrite.filters.shared import Shared
@@ -71,9 +73,15 @@ CHAINS: dict[str, tuple[str, ...]] = {
 CLASS_FILTERS: dict[str, type[Any]] = {
     "form": Form,
     "length": Length,
+    "parrot": Parrot,
     "naming": Naming,
+    "nearest": Nearest,
     "shared": Shared,
     "duplicates": Duplicates,
+}
+CLASS_CHAINS: dict[str, tuple[str, ...]] = {
+    "rules": tuple(name for name in CLASS_FILTERS if name != "nearest"),  # no model beside the one that writes
+    "all": tuple(CLASS_FILTERS),  # and a sentence encoder, which asks what class a description is nearest to
 }
 BOARDS: dict[str, dict[str, type[Any]]] = {"caption": FILTERS, "class": CLASS_FILTERS}
 
@@ -81,13 +89,13 @@ BOARDS: dict[str, dict[str, type[Any]]] = {"caption": FILTERS, "class": CLASS_FI
 def chain_names(asked: Sequence[str] | None, kind: str = "caption") -> list[str]:
     """Filter names in the board's order, each once; a chain's name stands for its filters.
 
-    None asks for `fast`, or for all filters of class descriptions.
+    None asks for `fast`, or for `rules` where classes are described.
 
     Raises:
         SettingError: no filter and no chain of that name.
     """
     board = BOARDS[kind]
-    chains = CHAINS if kind == "caption" else {"all": tuple(board)}
+    chains = CHAINS if kind == "caption" else CLASS_CHAINS
     wanted: set[str] = set()
     for name in (next(iter(chains)),) if asked is None else asked:
         if name not in chains and name not in board:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from rewrite.records import Candidate, Verdict
 
 
 @dataclass(frozen=True)
 class Shared:
-    """Reason: shared. Equal means equal letters and digits. It must see the candidates of all classes at once."""
+    """Reason: shared. Equal means equal letters and digits."""
+
+    whole: ClassVar[bool] = True  # it compares classes with each other: the chain hands it all candidates at once
 
     def identity(self) -> dict[str, Any]:
         return {}
