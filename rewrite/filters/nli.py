@@ -23,8 +23,10 @@ _ENTAILS = {"low": 0.5, "high": 1.0, "low_doubted": 0.8, "high_doubted": 1.0}  #
 class NLI:
     """Reasons: contradicted, invented, dropped; of a doubted candidate the doubt's own name.
 
-    Stores `nli_forward` (source -> rewrite) and `nli_backward`. A candidate that a rule doubts must lie in the narrower
-    band. Unset thresholds are those calibrated for the model, by its digest.
+    Stores `nli_forward` (source -> rewrite), `nli_backward`, and `nli` in [0, 1], how well both lie in the band: the
+    smaller number where the band ends at 1 (a probability of entailment), else the nearness to its middle, so that a
+    number close to contradiction counts as little as one close to nothing said. A candidate that a rule doubts must lie
+    in the narrower band. Unset thresholds are those calibrated for the model, by its digest.
     """
 
     clears: ClassVar[bool] = True
@@ -82,4 +84,12 @@ def _verdict(candidate: Candidate, forward: float, backward: float, band: dict[s
         reason = "dropped"
     if reason and candidate.flags:
         reason = candidate.flags[0]
-    return Verdict(not reason, reason, {"nli_forward": forward, "nli_backward": backward})
+    agreed = min(_nearness(number, band["low"], band["high"]) for number in (forward, backward))
+    return Verdict(not reason, reason, {"nli": agreed, "nli_forward": forward, "nli_backward": backward})
+
+
+def _nearness(number: float, low: float, high: float) -> float:
+    """1 at the middle of a band that ends below 1, 0 at its edges and beyond; the number itself in any other."""
+    if high >= 1 or high <= low:
+        return number
+    return round(max(0.0, 1 - abs(2 * number - low - high) / (high - low)), 3)

@@ -20,8 +20,8 @@ class Selection:
     """Reason: surplus. Greedy choice by maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998).
 
     Each step takes the rewrite with the greatest balance x faithfulness - (1 - balance) x its greatest cosine to what
-    is chosen already, the source among it. Faithfulness is the backward number of inference where the chain measured
-    one, else the cosine to the source.
+    is chosen already, the source among it. Faithfulness is the chain's `nli` where it measured one, else the cosine to
+    the source. Of equal rewrites the earlier draft is taken.
     """
 
     keep: int = setting(0, "rewrites of a source to keep at most; 0 keeps all")
@@ -42,24 +42,27 @@ class Selection:
         places: dict[str, list[int]] = {}
         for place, c in enumerate(candidates):
             places.setdefault(c.draft.source_id, []).append(place)
-        surplus: set[int] = set()
-        for some in places.values():
-            if 0 < self.keep < len(some):
-                chosen = self._greedy([candidates[i] for i in some])
-                surplus.update(place for n, place in enumerate(some) if n not in chosen)
-        return [Verdict(i not in surplus, "surplus" if i in surplus else "") for i in range(len(candidates))]
+        crowded = [[candidates[i] for i in some] for some in places.values() if 0 < self.keep < len(some)]
+        texts = sorted({t for some in crowded for c in some for t in (c.draft.source, c.text)})
+        vector = dict(zip(texts, vectors(self.model, texts), strict=True)) if texts else {}
+        surplus = {c.draft.id for some in crowded for c in self._surplus(some, vector)}
+        gone = [c.draft.id in surplus for c in candidates]
+        return [Verdict(not dropped, "surplus" if dropped else "") for dropped in gone]
 
-    def _greedy(self, some: list[Candidate]) -> set[int]:
-        found: np.ndarray = vectors(self.model, [some[0].draft.source, *(c.text for c in some)])
-        near = found[1:] @ found.T
-        faith = [c.scores.get("nli_backward", float(near[n, 0])) for n, c in enumerate(some)]
+    def _surplus(self, some: list[Candidate], vector: dict[str, np.ndarray]) -> list[Candidate]:
+        import numpy as np
+
+        found = np.stack([vector[some[0].draft.source], *(vector[c.text] for c in some)])
+        # Three digits: the last bits differ between machines and batch shapes, a choice should not.
+        near = (found[1:] @ found.T).round(3)
+        faith = [c.scores.get("nli", float(near[n, 0])) for n, c in enumerate(some)]
         chosen: list[int] = []
         while len(chosen) < self.keep:
             taken = [0, *(n + 1 for n in chosen)]
             gains = (
-                (self.balance * faith[n] - (1 - self.balance) * float(near[n, taken].max()), -n)
+                (round(self.balance * faith[n] - (1 - self.balance) * float(near[n, taken].max()), 6), -n)
                 for n in range(len(some))
                 if n not in chosen
             )
             chosen.append(-max(gains)[1])
-        return set(chosen)
+        return [c for n, c in enumerate(some) if n not in chosen]
