@@ -50,4 +50,5 @@ def _satisfied(drafts: dict[str, list[Draft]], recipe: Recipe) -> set[str]:
     target = recipe.budget.target_vendi or 0.0
     # Never more than there are: a source with fewer rewrites than the target needs no vectors.
     hopeful = {source: texts for source, texts in kept.items() if len(texts) >= target}
-    return {source for source, texts in hopeful.items() if vendi(vectors(recipe.encoder, texts)) >= target}
+    # Three digits: the last bits of a vector differ between batch shapes, the next round should not.
+    return {source for source, texts in hopeful.items() if round(vendi(vectors(recipe.encoder, texts)), 3) >= target}

@@ -49,9 +49,11 @@ class Corpus:
         return found
 
     def versions(self) -> dict[tuple[str, int], dict[str, str]]:
-        """(template, variant) -> source_id -> rewrite; every pair that was asked for, in sorted order."""
+        """(template, variant) -> source_id -> rewrite; every pair that was asked of any text, in sorted order."""
         asked = self.manifest["asked"]
         pairs = [(name, v) for name in sorted(asked["templates"]) for v in range(asked["variants"])]
+        if "budget" in asked:  # its rounds may end before the last pair
+            pairs = sorted({(row["template"], row["variant"]) for row in self.rows("drafts")})
         found: dict[tuple[str, int], dict[str, str]] = {pair: {} for pair in pairs}
         for row in self.rows("rewrites"):
             found[row["template"], row["variant"]][row["source_id"]] = row["text"]

@@ -75,15 +75,17 @@ def produce(
         few_shot=recipe.few_shot,
         seed=recipe.seed,
         engine=asked["backend"],
-        warmer=recipe.budget.warmer if recipe.budget.target_vendi else 0.0,
+        warmer=0.0 if recipe.budget.target_vendi is None else recipe.budget.warmer,
     )
     with one_writer(out):
         if manifest.is_sealed(out):
             return _already_sealed(out, asked, judged_by, reporter)
         _refuse_foreign(out)
         texts = len({r.source_id for r in requests})
-        at_most = " at most" if recipe.budget.target_vendi else ""
-        reporter.say(f"{len(captions)} captions, {texts} unique texts, {len(requests)} drafts asked for{at_most}.")
+        most = f"{len(requests)} drafts asked for"
+        if recipe.budget.target_vendi is not None:
+            most = f"{min(len(requests), texts * recipe.budget.max_attempts)} drafts asked for at most"
+        reporter.say(f"{len(captions)} captions, {texts} unique texts, {most}.")
         with open_journal(out, asked) as journal, Engine(recipe, journal, reporter) as engine:
             if journal.drafts:
                 reporter.say(f"{len(journal.drafts)} drafts are in the journal.")

@@ -39,7 +39,10 @@ def plan(
     asked: list[Request] = []
     for name, template in sorted(templates.items()):
         sets = template.few_shot_sets(few_shot, seed)
-        warmth = [warmed(sampling, warmer * variant) for variant in range(variants)]
+        warmth = [
+            replace(sampling, temperature=temperature_of(variant, sampling.temperature, warmer))
+            for variant in range(variants)
+        ]
         rules = [digest({"sampling": describe(some), "engine": engine, "stop": STOP}) for some in warmth]
         for source_id, caption in texts.items():
             if not template.speaks_of(caption):
@@ -68,9 +71,12 @@ def plan(
     return sorted(asked, key=lambda r: (r.prefix, r.source_id, r.variant))
 
 
-def warmed(sampling: Sampling, by: float) -> Sampling:
-    """The same sampling at a higher temperature, 2 at most."""
-    return replace(sampling, temperature=min(2.0, round(sampling.temperature + by, 3))) if by else sampling
+def temperature_of(variant: int, start: float, warmer: float) -> float:
+    """The temperature that a variant is asked at: the ladder of a diversity budget, 2 at most.
+
+    It is why a draft keeps its variant and no temperature.
+    """
+    return min(2.0, round(start + warmer * variant, 3)) if warmer * variant else start
 
 
 def _hash(text: str) -> int:

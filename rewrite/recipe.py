@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,10 +40,10 @@ class Budget:
     warmer: float = setting(0.1, "added to the temperature with each further draw of a template")
 
     def __post_init__(self) -> None:
-        if self.target_vendi is not None and self.target_vendi < 1:
+        if self.target_vendi is not None and not 1 <= self.target_vendi < math.inf:
             raise ValueError("the Vendi score of one rewrite is 1: the target must be at least that")
-        if self.max_attempts < 1 or self.warmer < 0:
-            raise ValueError("max_attempts must be at least 1, warmer not negative")
+        if self.max_attempts < 1 or not 0 <= self.warmer <= 2:
+            raise ValueError("max_attempts must be at least 1, warmer lie in [0, 2]")
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,7 @@ def configure(
     if target_vendi is not None:
         diverse.append(f"budget.target_vendi={target_vendi}")
     chain, groups = configure_filters(filters, [*diverse, *assignments], settings, groups, kind)
+    _refuse_unreachable(groups["budget"], chain)
     return Recipe(
         templates=load_templates(templates, kind=kind),
         variants=variants,
@@ -200,6 +202,15 @@ def configure_filters(
         if name in ("detail", "selection") and encoder and tree[name].model == type(tree[name])().model:
             tree[name] = dataclasses.replace(tree[name], model=encoder)
     return {name: tree[name] for name in names}, tree
+
+
+def _refuse_unreachable(budget: Budget, chain: Mapping[str, Any]) -> None:
+    """A Vendi score is at most the number of rewrites: a target beyond that would spend every attempt on every text."""
+    keep = getattr(chain.get("selection"), "keep", 0)
+    most, by = min((budget.max_attempts, "--max-attempts"), (keep or math.inf, "selection.keep"))
+    if budget.target_vendi is not None and budget.target_vendi > most:
+        what = f"{budget.target_vendi:g} is more than {most} rewrites can have"
+        raise SettingError("--target-vendi", what, f"Lower it, or raise {by}.")
 
 
 def encoder_of(filters: Mapping[str, Any]) -> str | None:

@@ -1,6 +1,7 @@
 """Runs a rewriting and kills its own process with SIGKILL at the n-th write: `python killed.py N SEED ARGS...`.
 
-A write is anything that reaches the disk: half a write, a whole write, a replace, an unlink. Run by test_kill.py.
+A write is anything that reaches the disk: half a write, a whole write, a replace, an unlink. A run that ends by itself
+says how many it made. Run by test_kill.py and test_budget.py.
 """
 
 from __future__ import annotations
@@ -75,5 +76,9 @@ if __name__ == "__main__":
     patch()
     import cli
 
+    begun = left
     sys.argv = ["cli.py", *sys.argv[3:]]
-    cli.main()
+    try:
+        cli.main()
+    finally:
+        sys.stderr.write(f"writes: {begun - left}\n")

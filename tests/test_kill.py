@@ -12,10 +12,12 @@ import pytest
 from conftest import ROOT, trclip
 
 # 12 texts x 2 templates x 2 variants make 48 drafts. Writes, in order: the journal's header (2), a draft each (48),
-# the rows and the replace of each sealed file (about 112), report, manifest, the journal's and the lock's removal.
-WHILE_REWRITING, WHILE_SEALING = range(51), range(51, 167)
+# the rows and the replace of each sealed file (about 116), reports, manifest, the journal's and the lock's removal.
+WRITES = 171
+WHILE_REWRITING, WHILE_SEALING = range(51), range(51, WRITES)
 DRAW = random.Random(20)
-MOMENTS = sorted(DRAW.sample(WHILE_REWRITING, 8) + DRAW.sample(WHILE_SEALING, 8) + [163, 164, 165, 166])
+LAST = range(WRITES - 4, WRITES)
+MOMENTS = sorted({*DRAW.sample(WHILE_REWRITING, 8), *DRAW.sample(WHILE_SEALING, 8), *LAST})
 
 
 def words(source: Path, out: Path, batch: int) -> list[str]:
@@ -57,6 +59,19 @@ def killed_at(moment: int, *arguments: str) -> int:
     return subprocess.run(
         command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True
     ).returncode
+
+
+def writes_of(*arguments: str) -> int:
+    """How many writes the run makes when nothing kills it."""
+    command = [sys.executable, str(ROOT / "tests" / "killed.py"), str(10**9), "0", *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
+    )
+    return int(done.stderr.rpartition("writes: ")[2])
+
+
+def test_the_moments_reach_to_the_last_write(source: Path, tmp_path: Path) -> None:
+    assert writes_of(*words(source, tmp_path / "corpus", 8)) == WRITES
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
