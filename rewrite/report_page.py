@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
@@ -12,6 +13,12 @@ from rewrite.errors import one_line
 from rewrite.records import Rewrite
 
 SAMPLES = 20  # rows shown of the kept, and of the dropped
+_MEASURES = (
+    ("vendi_per_k", "Vendi / k"),
+    ("vendi_with_source", "Vendi of source and rewrites / (k + 1)"),
+    ("distinct_2", "distinct-2"),
+)
+_LAST_BAR = 100  # CLIP tokens: longer texts share one bar
 _FOLDER = Path(__file__).resolve().parent / "pages"
 
 
@@ -22,12 +29,14 @@ def corpus_page(report: Mapping[str, Any], judged: Sequence[Rewrite], filters: S
     environment = Environment(
         loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    measure = "vendi_per_k" if any(d["vendi_per_k"] is not None for d in report["dots"]) else "distinct_2"
+    environment.filters["plain"] = one_line  # control characters shown escaped, before html is
+    measure, across = _measure(report["dots"])
     return environment.get_template("corpus.html.jinja").render(
         report=report,
         by_model="nli" in filters,
-        across="Vendi / k" if measure == "vendi_per_k" else "distinct-2",
-        dots=list(_dots(report["dots"], measure)),
+        measure=measure,
+        across=across,
+        figure=_figure(report["dots"], measure),
         bars=list(_bars(report["clip_tokens"])),
         samples={
             "Kept, as drawn": _samples([r for r in judged if r.kept]),
@@ -64,19 +73,57 @@ def _sample(r: Rewrite) -> dict[str, Any]:
     }
 
 
-def _dots(dots: Sequence[Mapping[str, Any]], measure: str) -> Iterator[dict[str, Any]]:
-    for dot in dots:
-        if dot[measure] is not None:
-            x, y = round(40 + 360 * min(1.0, dot[measure]), 1), round(220 - 200 * dot["kept_share"], 1)
-            yield {"x": x, "y": y, "name": f"{dot['template']} T={dot['temperature']:g}"}
+def _measure(dots: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """(key, name) of the measure of diversity that every faithful dot has, the most telling one first."""
+    alive = [dot for dot in dots if dot["faithful_share"]]
+    for measure, name in _MEASURES:
+        if any(dot[measure] is not None for dot in alive) and all(dot[measure] is not None for dot in alive):
+            return measure, name
+    return _MEASURES[-1]
+
+
+def _figure(dots: Sequence[Mapping[str, Any]], measure: str) -> dict[str, Any]:
+    """Places of the dots and of the ticks in a plane of 360 x 200, both axes cut to tenths around what is there."""
+    alive = [dot for dot in dots if dot[measure] is not None and dot["faithful_share"] is not None]
+    spans = [_span([dot[key] for dot in alive]) for key in (measure, "faithful_share")]
+
+    def place(value: float, axis: int) -> float:
+        low, high = spans[axis]
+        share = (value - low) / (high - low)
+        return round(50 + 360 * share, 1) if axis == 0 else round(215 - 200 * share, 1)
+
+    ticks = [[{"at": place(n / 10, axis), "value": n / 10} for n in _tenths(spans[axis])] for axis in (0, 1)]
+    points = [
+        {"x": place(dot[measure], 0), "y": place(dot["faithful_share"], 1), "number": dots.index(dot) + 1}
+        for dot in alive
+    ]
+    return {"points": points, "across": ticks[0], "up": ticks[1]}
+
+
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    low = math.floor(10 * min(values, default=0) + 1e-9) / 10
+    high = math.ceil(10 * max(values, default=1) - 1e-9) / 10
+    return low, max(high, round(low + 0.1, 1))
+
+
+def _tenths(span: tuple[float, float]) -> range:
+    return range(round(10 * span[0]), round(10 * span[1]) + 1)
 
 
 def _bars(tokens: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Bar heights of at most 100, as shares of each histogram's own sum; what lies beyond 100 tokens is one bar."""
-    before, after = ({int(k): v for k, v in tokens[name].items()} for name in ("before", "after"))
-    tops = [max(h.values(), default=0) / max(1, sum(h.values())) for h in (before, after)]
-    most = max(tops) or 1.0
-    starts = sorted(s for s in before.keys() | after.keys() if s < 100)
+    before, after = (_shares(tokens[name]) for name in ("before", "after"))
+    most = max([*before.values(), *after.values()], default=1.0)
+    starts = before.keys() | after.keys()
     for start in range(min(starts, default=0), max(starts, default=0) + 1, int(tokens["bin"])):
-        heights = (round(100 * h.get(start, 0) / max(1, sum(h.values())) / most, 1) for h in (before, after))
-        yield dict(zip(("start", "before", "after"), (start, *heights), strict=True))
+        name = f"{_LAST_BAR}+" if start == _LAST_BAR else str(start)
+        heights = {key: round(100 * h.get(start, 0.0) / most, 1) for key, h in (("before", before), ("after", after))}
+        yield {"start": name, **heights}
+
+
+def _shares(histogram: Mapping[str, int]) -> dict[int, float]:
+    shares: dict[int, float] = {}
+    for start, times in histogram.items():
+        bar = min(int(start), _LAST_BAR)
+        shares[bar] = shares.get(bar, 0.0) + times / sum(histogram.values())
+    return shares

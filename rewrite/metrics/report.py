@@ -10,11 +10,14 @@ from typing import Any
 from rewrite.chain import report as counts
 from rewrite.filters.length import clip_tokens
 from rewrite.metrics.diversity import bleu, distinct, mean_cosine, self_bleu, vendi, words
+from rewrite.plan import temperature_of
 from rewrite.records import Caption, Rewrite
 
 SOURCES = 1_000  # sources whose diversity is measured: a seeded draw of larger corpora
 BIN = 5  # CLIP tokens per bar of the length histogram
 CLIP_CONTEXT = 77
+PASSED = {"duplicate", "surplus"}  # reasons at the chain's end: what they drop has passed every test of meaning
+COPIES = {"copy", "too_near"}  # dropped before anybody looked at the meaning
 
 
 def corpus_report(
@@ -26,7 +29,9 @@ def corpus_report(
     temperature: float = 0.0,
     warmer: float = 0.0,
 ) -> dict[str, Any]:
-    """Counts per filter, reason and template (`chain.report`), refusals per class, diversity, lengths, vocabulary.
+    """Counts per filter, reason and template (`chain.report`), rates, refusals per class, diversity, lengths, words.
+
+    Diversity is measured on at most SOURCES of the sources that have a rewrite: `diversity.sources` of `diversity.of`.
 
     Args:
         encoder: sentence encoder for cosines and Vendi scores; None leaves them out and says so by null.
@@ -39,13 +44,24 @@ def corpus_report(
             kept.setdefault(r.draft.source_id, []).append(r)
     drawn = random.Random(0).sample(sorted(kept), min(SOURCES, len(kept)))
     attempts = Counter(Counter(r.draft.source_id for r in judged).values())
+    counted = counts(list(judged), filters)
     return {
-        **counts(list(judged), filters),
+        **counted,
+        "filters": [{**stage, **_rates(stage)} for stage in counted["filters"]],
         "attempts_per_source": {str(n): times for n, times in sorted(attempts.items())},
         "refusals_per_class": _refusals(judged, labels),
-        "diversity": {"sources": len(drawn), **_diversity([kept[s] for s in drawn], encoder)},
+        "diversity": {"sources": len(drawn), "of": len(kept), **_diversity([kept[s] for s in drawn], encoder)},
         "dots": _dots(judged, set(drawn), encoder, temperature, warmer),
         **_texts(judged),
+    }
+
+
+def _rates(stage: Mapping[str, Any]) -> dict[str, Any]:
+    """Shares of the drafts that a filter saw: what it kept, and what it dropped for each reason."""
+    seen = stage["seen"]
+    return {
+        "pass_rate": round(stage["kept"] / seen, 4) if seen else None,
+        "drop_rates": {reason: round(count / seen, 4) for reason, count in stage["reasons"].items()},
     }
 
 
@@ -91,22 +107,42 @@ def _diversity(groups: Sequence[Sequence[Rewrite]], encoder: str | None) -> dict
 def _dots(
     judged: Sequence[Rewrite], drawn: set[str], encoder: str | None, temperature: float, warmer: float
 ) -> list[dict[str, Any]]:
-    """A dot per template x temperature: the share that was kept against Vendi/k of what was kept."""
+    """A dot per template x temperature: how many drafts are faithful against how diverse those are.
+
+    `faithful_share` counts, of the drafts that are no copies, those that passed every filter of form and meaning.
+    The diversity is that of these, equal and surplus ones among them: `vendi_per_k` over sources with several,
+    `vendi_with_source` over all of them (the source counts as one more text: a ladder of temperatures gives each dot
+    one draft of a source).
+    """
     groups: dict[tuple[str, float], list[Rewrite]] = {}
     for r in judged:
-        warmth = min(2.0, round(temperature + warmer * r.draft.variant, 3))
+        warmth = temperature_of(r.draft.variant, temperature, warmer)
         groups.setdefault((r.draft.template, warmth), []).append(r)
-    found = []
-    for (template, warmth), some in sorted(groups.items()):
-        by_source: dict[str, list[str]] = {}
-        for r in some:
-            if r.kept and r.draft.source_id in drawn:
-                by_source.setdefault(r.draft.source_id, []).append(r.text)
-        several = [texts for texts in by_source.values() if len(texts) > 1]
-        spread = [vendi(_vectors(t, encoder)) / len(t) for t in several] if encoder is not None else []
-        share = round(sum(r.kept for r in some) / len(some), 4)
-        dot = {"template": template, "temperature": warmth, "drafts": len(some), "kept_share": share}
-        found.append({**dot, "vendi_per_k": _mean(spread), "distinct_2": _mean([distinct(t, 2) for t in several])})
+    return [
+        {"template": template, "temperature": warmth, "drafts": len(some), **_dot(some, drawn, encoder)}
+        for (template, warmth), some in sorted(groups.items())
+    ]
+
+
+def _dot(some: Sequence[Rewrite], drawn: set[str], encoder: str | None) -> dict[str, float | None]:
+    faithful = [r for r in some if r.kept or r.reason in PASSED]
+    judged = sum(r.reason not in COPIES for r in some)
+    by_source: dict[str, list[str]] = {}
+    for r in faithful:
+        if r.draft.source_id in drawn:
+            by_source.setdefault(r.draft.source, []).append(r.text)
+    several = [texts for texts in by_source.values() if len(texts) > 1]
+    found: dict[str, float | None] = {
+        "kept_share": round(sum(r.kept for r in some) / len(some), 4),
+        "faithful_share": round(len(faithful) / judged, 4) if judged else None,
+        "distinct_2": _mean([distinct(texts, 2) for texts in several]),
+        "vendi_per_k": None,
+        "vendi_with_source": None,
+    }
+    if encoder is not None:
+        together = [[source, *texts] for source, texts in by_source.items()]
+        found["vendi_per_k"] = _mean([vendi(_vectors(texts, encoder)) / len(texts) for texts in several])
+        found["vendi_with_source"] = _mean([vendi(_vectors(texts, encoder)) / len(texts) for texts in together])
     return found
 
 
