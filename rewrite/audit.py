@@ -10,7 +10,7 @@ from typing import Any
 from rewrite import chain, manifest
 from rewrite.errors import InputError, one_line
 from rewrite.filters.length import clip_tokens
-from rewrite.pairs import Pair, is_descriptions, read_pairs
+from rewrite.pairs import Pair, described_classes, read_pairs
 from rewrite.records import Draft, Rewrite, text_id
 from rewrite.reporter import Reporter, Silent
 
@@ -39,7 +39,8 @@ def audit(
         StorageError: `out` cannot be written.
     """
     pairs = read_pairs(path, sources)
-    if path.is_file() and is_descriptions(path):
+    classes = described_classes(path)
+    if classes is not None:
         filters = {name: plug for name, plug in filters.items() if name in ("form", "length", "duplicates")}
     identities = [{"filter": name, **plug.identity()} for name, plug in filters.items()]
     judged = judge_pairs(pairs, filters, reporter)
@@ -48,7 +49,7 @@ def audit(
         if out.resolve() == path.resolve():
             raise InputError(out, "is the file that is audited", "Choose another --out.")
         manifest.write_atomic(out, manifest.jsonl_chunks(verdicts))
-    return {"verdicts": verdicts, "report": report(pairs, judged, list(filters)), "filters": identities}
+    return {"verdicts": verdicts, "report": report(pairs, judged, list(filters), classes or ()), "filters": identities}
 
 
 def judge_pairs(pairs: Sequence[Pair], filters: Mapping[str, Any], reporter: Reporter = Silent()) -> list[Rewrite]:
@@ -60,8 +61,14 @@ def judge_pairs(pairs: Sequence[Pair], filters: Mapping[str, Any], reporter: Rep
     return sorted(chain.judge(drafts, filters, reporter), key=lambda r: r.draft.id)
 
 
-def report(pairs: Sequence[Pair], judged: Sequence[Rewrite], filters: Sequence[str]) -> dict[str, Any]:
-    """Counts that a user looks for first; a class is a pair's label."""
+def report(
+    pairs: Sequence[Pair], judged: Sequence[Rewrite], filters: Sequence[str], classes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Counts that a user looks for first; a class is a pair's label.
+
+    Args:
+        classes: names of classes that may have no pair at all.
+    """
     refused: dict[str, Counter[str]] = {}
     by_text: dict[str, set[str]] = {}
     kept_of: Counter[str] = Counter()
@@ -83,7 +90,7 @@ def report(pairs: Sequence[Pair], judged: Sequence[Rewrite], filters: Sequence[s
         "over_77_tokens": sum(clip_tokens(r.text) > CLIP_CONTEXT for r in judged),
         "refusals": reasons["refusal"],
         "refusals_per_class": labelled,
-        "empty_classes": sorted(label for label in labelled if not kept_of[label]),
+        "empty_classes": sorted(label for label in {*labelled, *classes} if not kept_of[label]),
         "colliding_classes": sorted({tuple(sorted(found)) for found in by_text.values() if len(found) > 1}),
     }
 

@@ -54,9 +54,11 @@ def read_pairs(path: Path, sources: Path | None = None) -> list[Pair]:
     return found
 
 
-def is_descriptions(path: Path) -> bool:
-    """Whether the file holds descriptions of classes, not rewrites of captions."""
-    return path.suffix.lower() == ".json"
+def described_classes(path: Path) -> tuple[str, ...] | None:
+    """The classes of a file of descriptions, those without any among them; None for rewrites of captions."""
+    if path.suffix.lower() != ".json" or not path.is_file():
+        return None
+    return tuple(_lists(path))
 
 
 def _rows(path: Path, sources: Path | None) -> Iterator[Pair]:
@@ -101,17 +103,20 @@ def _lines(path: Path, sources: Path | None) -> Iterator[Pair]:
         yield _pair({"source": source, "rewrite": rewrite}, f"{path}:{number}")
 
 
-def _descriptions(path: Path) -> Iterator[Pair]:
+def _lists(path: Path) -> dict[str, list[Any]]:
     try:
         found = json.loads(_text(path))
     except ValueError as error:
         raise InputError(path, f"is not json ({error})", "Mend the file.") from None
     if not isinstance(found, dict) or not all(isinstance(texts, list) for texts in found.values()):
         raise InputError(path, "is not a json object of lists", 'Write {"class": ["description", ...]}.')
-    for name, texts in found.items():
+    return found
+
+
+def _descriptions(path: Path) -> Iterator[Pair]:
+    for name, texts in _lists(path).items():
         for number, text in enumerate(texts):
-            row = _pair({"source": name, "rewrite": text, "label": name}, f"{path}: {name}[{number}]")
-            yield row
+            yield _pair({"source": name, "rewrite": text, "label": name}, f"{path}: {name}[{number}]")
 
 
 def _corpus(path: Path) -> Iterator[Pair]:

@@ -27,8 +27,8 @@ class Detail:
     """
 
     model: str = setting(DEFAULT, "sentence encoder for words that the lexicon does not know")
-    invented: float = setting(1.5, "units of the rewrite that the source may lack")
-    dropped: float = setting(1.1, "units of the source that the rewrite may lack")
+    invented: float = setting(1.2, "units of the rewrite that the source may lack")
+    dropped: float = setting(0.8, "units of the source that the rewrite may lack")
     like: float = setting(0.5, "cosine of two words from which they are alike")
     unlike: float = setting(0.35, "cosine up to which they are not; between the two a word counts in part")
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")

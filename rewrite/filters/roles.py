@@ -35,20 +35,55 @@ class _Act:
     verb: Unit
     agent: Unit | None
     patient: Unit | None
+    others: tuple[Unit, ...] = ()  # all that stand behind the verb in its clause
 
 
 def _fault(source: Reading, text: Reading, known: Lexicon) -> str:
     before, after = _acts(source, known), _acts(text, known)
+    agents: list[tuple[_Act, _Act]] = []
     for act in after:
         answers = [a for a in before if a.verb.stems & act.verb.stems] or [a for a in before if a.verb.agrees(act.verb)]
         if answers and all(_exchanged(answer, act) for answer in answers):
             return "role"
-    return ""
+        if any(_converse(old, act, known) for old in before):
+            return "role"
+        agents += [(answer, act) for answer in answers if len(answers) == 1]
+    return "role" if _agents_exchanged(agents) else ""
+
+
+def _agents_exchanged(pairs: list[tuple[_Act, _Act]]) -> bool:
+    """Whether two acts have exchanged who does them."""
+    named = [(old.agent, new.agent) for old, new in pairs if old.agent is not None and new.agent is not None]
+    return any(
+        not _same(a, b) and _same(a, d) and _same(b, c) and not _same(a, c)
+        for i, (a, c) in enumerate(named)
+        for b, d in named[i + 1 :]
+    )
+
+
+def _converse(old: _Act, new: _Act, known: Lexicon) -> bool:
+    """Whether one who gave now receives."""
+    if old.agent is None or new.agent is None or not _same(old.agent, new.agent):
+        return False
+    mine, theirs = {*old.verb.concepts, old.verb.lemma}, {*new.verb.concepts, new.verb.lemma}
+    for pair in known.words("grammar", "converse"):
+        one, other = pair.split(":")
+        for x, y in ((one, other), (other, one)):
+            if x in mine and y in theirs and not {x, y} <= mine and not {x, y} <= theirs:
+                return True
+    return False
 
 
 def _exchanged(old: _Act, new: _Act) -> bool:
     """Whether the new agent is the old patient and not the old agent, or the other way round, with nothing against."""
-    if old.agent is None or old.patient is None or _same(old.agent, old.patient):
+    if old.agent is None:
+        return False
+    if new.agent is not None and not _same(new.agent, old.agent):
+        # "throws a bottle at the driver": the exchange may pass by the object.
+        behind = any(_same(new.agent, u) for u in old.others) and any(_same(old.agent, u) for u in new.others)
+        if behind:
+            return True
+    if old.patient is None or _same(old.agent, old.patient):
         return False
     agent = new.agent is not None and _same(new.agent, old.patient) and not _same(new.agent, old.agent)
     patient = new.patient is not None and _same(new.patient, old.agent) and not _same(new.patient, old.patient)
@@ -79,7 +114,9 @@ def _acts(reading: Reading, known: Lexicon) -> list[_Act]:
             act = _Act(unit, _by(after, reading, known), left)
         else:
             end = unit.place + unit.length
-            act = _Act(unit, left, next((e for e in after if "by" not in reading.words[end : e.place]), None))
+            act = _Act(
+                unit, left, next((e for e in after if "by" not in reading.words[end : e.place]), None), tuple(after)
+            )
             subject = left or subject
         # A subject carried over from another clause is a guess: alone it proves no exchange.
         if not carried or (act.agent is not None and act.patient is not None):
