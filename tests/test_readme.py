@@ -22,7 +22,7 @@ MAKE = [line for block in BLOCKS for line in block.splitlines() if line.startswi
 def clone(tmp_path_factory: pytest.TempPathFactory, gguf: Path, minilm: Path) -> Path:
     """The project with its models, and a small world and corpus where the demo leaves them."""
     folder = tmp_path_factory.mktemp("clone")
-    for name in ("cli.py", "rewrite", "trclip_vad", "prompts", "corpora/sample"):
+    for name in ("cli.py", "rewrite", "trclip_vad", "prompts", "corpora/sample", "benchmarks/probe"):
         source = ROOT / name
         copy = shutil.copytree if source.is_dir() else shutil.copy
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory, gguf: Path, minilm: Path) ->
 
 
 def test_every_command_of_the_readme_runs_in_its_order(clone: Path) -> None:
-    assert len(COMMANDS) == 6
+    assert len(COMMANDS) == 12
     for command in COMMANDS:
         words = shlex.split(command.replace(".venv/bin/python", sys.executable))
         done = subprocess.run(words, cwd=clone, capture_output=True, text=True)
@@ -65,10 +65,11 @@ def test_the_tree_names_what_is_there() -> None:
 
 def test_every_board_is_told_in_the_readme() -> None:
     from rewrite.backends import BACKENDS
-    from rewrite.filters import FILTERS
+    from rewrite.export import EXPORTERS
+    from rewrite.filters import CLASS_FILTERS, FILTERS
     from trclip_vad.datasets import DATASETS
 
-    for name in (*BACKENDS, *FILTERS, *DATASETS):
+    for name in (*BACKENDS, *FILTERS, *CLASS_FILTERS, *EXPORTERS, *DATASETS):
         assert name in TEXT
 
 
