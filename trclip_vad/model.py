@@ -63,6 +63,7 @@ def build(settings: ModelSettings, width: int) -> Detector:
     """
     if width % 8:
         raise SettingError(f"text width {width}", "is not a multiple of 8", "Embed with another encoder.")
-    temporal = pick(TEMPORAL, settings.temporal, "temporal module")().build(width)
+    plug = pick(TEMPORAL, settings.temporal, "temporal module")
+    temporal = getattr(settings, settings.temporal, plug()).build(width)
     branch = TextBranch(width, temporal, MTN(width), settings.dropout, settings.scale or width**0.5)
     return Detector(branch, CBranch(width, int(settings.ffn * width)))

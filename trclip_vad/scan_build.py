@@ -20,7 +20,7 @@ from rewrite.manifest import digest, storage
 
 SOURCE = Path(__file__).with_name("scan.cpp")
 COMPILERS = ("c++", "g++", "clang++")  # $CXX before them
-# Sums may be reordered, NaN must stay NaN, and loading must not switch the process to flushing denormals: no -ffast-math.
+# Sums may be reordered, NaN must stay NaN, and loading must not make the process flush denormals: no -ffast-math.
 FLAGS = ["-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros"]
 FLAGS += ["-fassociative-math", "-ffp-contract=fast", "-pthread", "-shared", "-fPIC"]
 

@@ -35,7 +35,7 @@ def native(
         SettingError: tensors of another device or dtype.
         ModelError: no C++ compiler, or it failed.
     """
-    if not u.device.type == "cpu" or u.dtype not in (torch.float32, torch.float64):
+    if u.device.type != "cpu" or u.dtype not in (torch.float32, torch.float64):
         todo = "Choose scan=chunked, or scan=mamba_ssm on CUDA."
         raise SettingError("scan native", f"takes float32 or float64 on a CPU, not {u.dtype} on {u.device}", todo)
     h = u.new_zeros(u.shape[0], *A.shape) if state is None else state
@@ -51,7 +51,7 @@ class _Scan(torch.autograd.Function):
         B_n, C_n = (x.transpose(1, 2).contiguous() for x in (B_t, C_t))
         given = [x.contiguous() for x in (delta, u, A.t() / math.log(2), B_n, C_n, skip, state)]
         y, last = torch.empty_like(given[1]), torch.empty_like(given[-1])
-        _call("forward", _shape(*u.shape, A.shape[1]), given, [y, last])
+        _call("forward", _shape(u, A.shape[1]), given, [y, last])
         ctx.save_for_backward(*given)
         return y, last
 
@@ -60,7 +60,7 @@ class _Scan(torch.autograd.Function):
     def backward(ctx: Any, gy: Any, glast: Any) -> Any:
         given = ctx.saved_tensors
         delta, u, A, B_n, _, _, state = given
-        shape = _shape(*u.shape, A.shape[0])
+        shape = _shape(u, A.shape[0])
         sums = B_n.new_zeros(2, shape[-1], *B_n.shape)
         gA, gskip = torch.empty_like(state), u.new_empty(u.shape[0], u.shape[2])
         gdelta, gu, gstate = (torch.empty_like(x) for x in (delta, u, state))
@@ -70,14 +70,13 @@ class _Scan(torch.autograd.Function):
         return gu, gdelta, gA.sum(dim=0).t(), gB, gC, gskip.sum(dim=0), gstate
 
 
-def _shape(videos: int, steps: int, width: int, states: int) -> tuple[int, ...]:
+def _shape(u: torch.Tensor, states: int) -> tuple[int, ...]:
     """B, T, D, N and the pieces that D is cut into."""
+    videos, steps, width = u.shape
     return videos, steps, width, states, min(-(-TASKS // max(videos, 1)), -(-width // BLOCK))
 
 
-def _call(
-    name: str, shape: Sequence[int], given: Sequence[torch.Tensor], out: Sequence[torch.Tensor]
-) -> None:
+def _call(name: str, shape: Sequence[int], given: Sequence[torch.Tensor], out: Sequence[torch.Tensor]) -> None:
     kind = "float" if given[0].dtype == torch.float32 else "double"
     pointers = [(ctypes.c_void_p * len(x))(*(t.data_ptr() for t in x)) for x in (given, out)]
     threads = ctypes.c_int64(torch.get_num_threads())
