@@ -3,7 +3,9 @@
 Time: the best of several rounds that go through all the paths in turn, in one process. Memory: a process per path, the
 peak resident size (VmHWM, Linux) over one forward and backward, above what was resident with the inputs made. The floor
 counts what no scan can avoid: its inputs, outputs and gradients moved once at the measured bandwidth, and 2 B T D N
-exponentials at the rate of torch.exp in the cache, on one thread, times the threads.
+exponentials at the rate of torch.exp in the cache, on one thread, times the threads
+(a path with a faster exponential of its own can come out below 1). Beside other work that keeps a core busy, PyTorch's
+own threads wait for each other at every operation: measure with --threads 1 then, or the ratios flatter `native`.
 """
 
 from __future__ import annotations
