@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -14,6 +15,15 @@ from trclip_vad.scan import SCANS, scan_called
 
 HERE = ["reference", "chunked", "native"]  # mamba_ssm needs a CUDA device
 SHAPES = [(2, 5, 3, 1), (2, 37, 70, 3), (1, 1, 5, 16), (3, 32, 4, 2), (2, 33, 8, 256), (1, 600, 130, 2)]  # B, T, D, N
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Many small operations: beside other work, two threads wait for each other at each."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def inputs(shape: tuple[int, int, int, int], dtype: torch.dtype = torch.float64) -> list[torch.Tensor]:
@@ -79,13 +89,11 @@ def test_a_scan_looks_back_only(name: str) -> None:
 
 
 def test_the_number_of_threads_changes_no_bit() -> None:
-    threads = torch.get_num_threads()
     given = inputs((3, 40, 130, 4), torch.float32)
     results = []
     for count in (1, 2, 5):
         torch.set_num_threads(count)
         results.append(everything("native", given))
-    torch.set_num_threads(threads)
     assert all(torch.equal(a, b) for other in results[1:] for a, b in zip(results[0], other, strict=True))
 
 
