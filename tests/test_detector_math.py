@@ -40,6 +40,8 @@ def detector(training: bool = False, **settings: object) -> Detector:
     for module in made.modules():  # the non-local block is the identity until trained: give it something to say
         if isinstance(module, torch.nn.BatchNorm1d):
             torch.nn.init.normal_(module.weight, 1.0, 0.1)
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
     return made.train(training)
 
 

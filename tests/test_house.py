@@ -14,7 +14,9 @@ from conftest import ROOT
 GROUND = {"errors", "settings", "manifest", "records", "captions", "corpus", "lock", "reporter", "weights"}
 HEAVY = {"torch", "vllm", "transformers", "sentence_transformers", "mamba_ssm", "numpy", "sklearn", "scipy", "av"}
 HEAVY |= {"matplotlib", "xllamacpp", "openai", "rapidfuzz", "accelerate", "PIL", "huggingface_hub"}
-MATH = ["mtn.py", "branches.py", "model.py", "losses.py", "metrics.py", "grid.py", "temporal/identity.py"]
+MATH = ["prompts.py", "mtn.py", "branches.py", "model.py", "losses.py", "metrics.py", "grid.py"]
+MATH += ["scan.py", "scan_chunked.py", "scan_native.py", "mamba.py", "quad.py", "local.py", "graph.py"]
+MATH += [f"temporal/{name}.py" for name in ("identity", "lgt", "lgm_mamba", "variants")]
 DOORS = {"text_bank", "encoders", "checkpoint", "train", "evaluate", "score", "datasets", "validation"}
 SOURCES = sorted([ROOT / "cli.py", *(ROOT / "rewrite").rglob("*.py"), *(ROOT / "trclip_vad").rglob("*.py")])
 
@@ -109,8 +111,9 @@ def test_every_setting_says_why() -> None:
     from rewrite.backends import BACKENDS
     from rewrite.filters import FILTERS
     from trclip_vad import config, score
+    from trclip_vad.temporal import TEMPORAL
 
-    plugs = [*BACKENDS.values(), *FILTERS.values(), score.ScoreSettings]
+    plugs = [*BACKENDS.values(), *FILTERS.values(), *TEMPORAL.values(), score.ScoreSettings]
     plugs += [config.TextSettings, config.ModelSettings, config.Optimiser, config.Config]
     silent = [f"{p.__name__}.{f.name}" for p in plugs for f in _fields(p) if not f.metadata.get("why")]
     assert not silent

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn import functional
+
+TEMPERATURE = 0.07  # of the alignment map; its values lie within 1 / 0.07 = 14.29
 
 
 class QuickGELU(nn.Module):
@@ -11,6 +14,11 @@ class QuickGELU(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x * torch.sigmoid(1.702 * x)
+
+
+def feed_forward(width: int, hidden: int) -> nn.Sequential:
+    """W_2 phi(W_1 x)."""
+    return nn.Sequential(nn.Linear(width, hidden), QuickGELU(), nn.Linear(hidden, width))
 
 
 class TextBranch(nn.Module):
@@ -39,9 +47,75 @@ class CBranch(nn.Module):
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
-        self.ffn = nn.Sequential(nn.Linear(width, hidden), QuickGELU(), nn.Linear(hidden, width))
+        self.ffn = feed_forward(width, hidden)
         self.classifier = nn.Linear(width, 1)
 
     def forward(self, fused: torch.Tensor) -> torch.Tensor:
         """(B, T, F) -> logits (B, T)."""
         return self.classifier(fused + self.ffn(fused))[..., 0]
+
+
+class FBranch(nn.Module):
+    """Which class, and where: the cosine of every snippet with every class, as the video itself colours it.
+
+    w_c = W e_c;  p = s^T F / |s^T F|;  t_c = w_c + p;  t_c <- t_c + FFN(t_c);  M[t, c] = cos(F_t, t_c) / 0.07
+
+    Args:
+        width: F.
+        hidden: of the feed-forward part; published: 4 F.
+        class_width: E of the class features; where it is F already they are taken as they are.
+        masked: padding has no part in p. Published: all snippets do, with their raw logits.
+    """
+
+    def __init__(self, width: int, hidden: int, class_width: int, masked: bool = True) -> None:
+        super().__init__()
+        self.masked = masked
+        self.project = nn.Linear(class_width, width) if class_width != width else nn.Identity()
+        self.ffn = feed_forward(width, hidden)
+
+    def forward(
+        self, fused: torch.Tensor, logits: torch.Tensor, classes: torch.Tensor, mask: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The alignment map (B, T, C), and w (C, F) before the video colours it.
+
+        Args:
+            fused: (B, T, F).
+            logits: (B, T) of the C-branch; gradients flow into them.
+            classes: (C, E) text features.
+            mask: (B, T) bool.
+        """
+        weights = logits * mask if self.masked else logits
+        prompt = functional.normalize(torch.einsum("bt,btf->bf", weights, fused), dim=1)
+        w = self.project(classes)
+        labels = w + prompt[:, None]
+        labels = functional.normalize(labels + self.ffn(labels), dim=2)
+        return functional.normalize(fused, dim=2) @ labels.transpose(1, 2) / TEMPERATURE, w
+
+
+class Concat(nn.Module):
+    """F = [F_v ; F_t], the published fusion: no gate, no norm."""
+
+    def __init__(self, visual: int, text: int) -> None:
+        super().__init__()
+        self.width = visual + text
+
+    def forward(self, visual: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        """(B, T, D), (B, T, E) -> (B, T, D + E)."""
+        return torch.cat([visual, text], dim=2)
+
+
+class Projected(nn.Module):
+    """F = F_v + W F_t, W zero at the start: the text moves a snippet within CLIP's space, where class texts lie."""
+
+    def __init__(self, visual: int, text: int) -> None:
+        super().__init__()
+        self.width = visual
+        self.project = nn.Linear(text, visual, bias=False)
+        nn.init.zeros_(self.project.weight)
+
+    def forward(self, visual: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        """(B, T, D), (B, T, E) -> (B, T, D)."""
+        return visual + self.project(text)
+
+
+FUSIONS: dict[str, type[Concat] | type[Projected]] = {"concat": Concat, "projected": Projected}

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from rewrite.settings import operational, setting
+from trclip_vad.temporal.lgm_mamba import LGMMamba
+from trclip_vad.temporal.lgt import LGT
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class ModelSettings:
     """The shape of the detector."""
 
     temporal: str = setting("identity", "a name of TEMPORAL, before the text branch's multi-scale network")
-    multi_scale: bool = setting(True, "published; without it each snippet is judged by what its temporal module shows")
+    lgt: LGT = setting(LGT(), "settings of temporal=lgt")
+    lgm_mamba: LGMMamba = setting(LGMMamba(), "settings of temporal=lgm_mamba")
     scale: float = setting(0.0, "factor of the text features; 0: sqrt(E), which gives unit vectors components near 1")
     dropout: float = setting(0.7, "share of the fused features set to zero while training; published: 0.7")
     ffn: float = setting(4.0, "hidden width of the C-branch's feed-forward part, in multiples of F; published: 4")

@@ -36,3 +36,32 @@ def mil_bce(logits: torch.Tensor, mask: torch.Tensor, abnormal: torch.Tensor) ->
         A scalar.
     """
     return functional.binary_cross_entropy(top_k_mean(torch.sigmoid(logits), mask), abnormal)
+
+
+def mil_align(aligned: torch.Tensor, mask: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """L_nce: cross entropy of the classes, each spoken for by its own top-k snippets, mean over the batch.
+
+    Args:
+        aligned: (B, T, C) of the F-branch.
+        mask: (B, T) bool.
+        target: (B, C), rows sum to 1; several labels share it equally.
+
+    Returns:
+        A scalar.
+    """
+    classes = aligned.shape[2]
+    rows = aligned.transpose(1, 2).flatten(0, 1)
+    spoken = top_k_mean(rows, mask.repeat_interleave(classes, dim=0)).view(-1, classes)
+    return functional.cross_entropy(spoken, target)
+
+
+def text_divergence(classes: torch.Tensor) -> torch.Tensor:
+    """Mean |cos(w_normal, w_j)| over the abnormal classes j.
+
+    Args:
+        classes: w (C, F), index 0 normal, before any video colours them.
+
+    Returns:
+        A scalar. Published weight: 0.1 for UCF-Crime, 1e-4 for XD-Violence.
+    """
+    return functional.cosine_similarity(classes[:1], classes[1:]).abs().mean()

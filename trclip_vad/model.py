@@ -14,7 +14,6 @@ from trclip_vad.branches import CBranch, TextBranch
 from trclip_vad.config import ModelSettings
 from trclip_vad.mtn import MTN
 from trclip_vad.temporal import TEMPORAL
-from trclip_vad.temporal.identity import Identity
 
 
 @dataclass(slots=True)
@@ -64,7 +63,7 @@ def build(settings: ModelSettings, width: int) -> Detector:
     """
     if width % 8:
         raise SettingError(f"text width {width}", "is not a multiple of 8", "Embed with another encoder.")
-    temporal = pick(TEMPORAL, settings.temporal, "temporal module")().build(width)
-    multi_scale = MTN(width) if settings.multi_scale else Identity().build(width)
-    branch = TextBranch(width, temporal, multi_scale, settings.dropout, settings.scale or width**0.5)
+    plug = pick(TEMPORAL, settings.temporal, "temporal module")
+    temporal = getattr(settings, settings.temporal, plug()).build(width)
+    branch = TextBranch(width, temporal, MTN(width), settings.dropout, settings.scale or width**0.5)
     return Detector(branch, CBranch(width, int(settings.ffn * width)))

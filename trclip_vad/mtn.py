@@ -14,10 +14,14 @@ DILATIONS = (1, 2, 4)
 
 
 class MTN(nn.Module):
-    """(B, T, width) -> (B, T, width), zero on padding. `width` is a multiple of 8; at 768: 3,321,888 parameters."""
+    """(B, T, width) -> (B, T, width), zero on padding. `width` is a multiple of 8; at 768: 3,321,888 parameters.
 
-    def __init__(self, width: int) -> None:
+    With `masked` false padding is read as if it were real, which is what the published network does.
+    """
+
+    def __init__(self, width: int, masked: bool = True) -> None:
         super().__init__()
+        self.masked = masked
         quarter = width // 4
         self.local = nn.ModuleList(nn.Conv1d(width, quarter, 3, padding=d, dilation=d) for d in DILATIONS)
         self.local_norm = nn.ModuleList(MaskedNorm(quarter) for _ in DILATIONS)
@@ -28,6 +32,7 @@ class MTN(nn.Module):
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """x (B, T, width), mask (B, T) bool, true on real snippets."""
+        mask = mask if self.masked else torch.ones_like(mask)
         keep = mask[:, None, :]
         x = x.transpose(1, 2) * keep
         scales = [norm(torch.relu(conv(x)), mask) for conv, norm in zip(self.local, self.local_norm, strict=True)]
