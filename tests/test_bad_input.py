@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -153,7 +154,9 @@ def begin(source: Path, out: Path) -> subprocess.Popen[str]:
     """A slow rewriting that has written some drafts."""
     words = ["rewrite", source, "--out", out, *FAKE, "--set", "fake.delay=0.2", "--set", "fake.batch=4"]
     command = [sys.executable, ROOT / "cli.py", *words]
-    process = subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, text=True)
+    # A runner in the background ignores Ctrl-C and its children inherit that: a user's terminal does not.
+    hears = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, text=True, preexec_fn=hears)
     journal = out / "journal.jsonl"
     for _ in range(200):
         if journal.exists() and journal.read_bytes().count(b"\n") > 4:
