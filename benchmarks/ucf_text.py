@@ -109,7 +109,7 @@ def table(found: dict[str, Any]) -> list[str]:
         lines.append(f"{pad}  {run['seed']:>6}{run['seconds']:>9.1f}{cells}")
     cells = "".join(
         f"{m['mean']:>9.4f} [{m['low']:.3f}, {m['high']:.3f}]" if m["low"] is not None else f"{m['mean']:>9.4f}"
-        for m in found["over_seeds"].values()
+        for m in (found["over_seeds"][name] for name in BARS)
     )
     lines.append(f"{pad}  {'mean':>6}{'':>9}{cells}")
     lines.append(f"{pad}  {'chance':>6}{'':>9}" + "".join(f"{found['control'][n]:>9.4f}{'':>15}" for n in BARS))
