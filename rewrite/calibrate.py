@@ -76,7 +76,8 @@ def calibrate(
     chosen = _choose(table, slice(None), precision)
     kept = _kept(table, chosen)
     folded = _cross_validated(table, pairs, precision)
-    digests = {name: plug.identity()["weights"] for name, plug in filters.items() if name in ("similarity", "nli")}
+    opened = _opened(filters)
+    digests = {name: opened[name].identity()["weights"] for name in ("similarity", "nli") if name in opened}
     found = {
         "set": [f"{name}={value}" for name, value in chosen.items()],
         "wanted_precision": precision,
@@ -119,16 +120,21 @@ def _refuse_unlabelled(path: Path, pairs: Sequence[Pair]) -> None:
         raise InputError(path, what, f"Give at least {LEAST} of each.")
 
 
-def _measure(pairs: Sequence[Pair], filters: Mapping[str, Any], reporter: Reporter) -> _Table:
-    """Runs the chain with its thresholds wide open."""
-    import numpy as np
-
+def _opened(filters: Mapping[str, Any]) -> dict[str, Any]:
+    """The chain without thresholds of similarity and inference: also a model that has none yet can be measured."""
     wide = dict(filters)
     if "similarity" in wide:
         wide["similarity"] = replace(wide["similarity"], floor=-1.0)
     if "nli" in wide:
         wide["nli"] = replace(wide["nli"], low=0.0, high=1.0, low_doubted=0.0, high_doubted=1.0)
-    judged = judge_pairs(pairs, wide, reporter)
+    return wide
+
+
+def _measure(pairs: Sequence[Pair], filters: Mapping[str, Any], reporter: Reporter) -> _Table:
+    """Runs the chain with its thresholds wide open."""
+    import numpy as np
+
+    judged = judge_pairs(pairs, _opened(filters), reporter)
     scores = {
         name: np.array([r.scores.get(key, np.nan) for r in judged])
         for name, key in (("similarity", "similarity"), ("forward", "nli_forward"), ("backward", "nli_backward"))

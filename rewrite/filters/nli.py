@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from rewrite.entailment import calibrated, score
+from rewrite.entailment import calibrated, is_onnx, score
 from rewrite.errors import ModelError
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import describe, operational, setting
@@ -68,8 +68,16 @@ class NLI:
         return locate(self.model, "an NLI model")
 
     def _band(self) -> dict[str, float]:
-        known = calibrated(weights_digest(self._path())) or _ENTAILS
-        return {name: known[name] if getattr(self, name) is None else getattr(self, name) for name in _ENTAILS}
+        stated = {name: getattr(self, name) for name in _ENTAILS}
+        if None not in stated.values():
+            return stated
+        known = calibrated(weights_digest(self._path()))
+        if known is None and is_onnx(self._path()):  # its number may mean anything
+            todo = (
+                "Run cli.py calibrate and give its file by --settings, or set nli.low, high, low_doubted, high_doubted."
+            )
+            raise ModelError(self.model, "is an NLI model without known thresholds", todo)
+        return {name: (known or _ENTAILS)[name] if value is None else value for name, value in stated.items()}
 
 
 def _verdict(candidate: Candidate, forward: float, backward: float, band: dict[str, float]) -> Verdict:
