@@ -77,11 +77,94 @@ def ap(found: Frames) -> float | None:
     return float(average_precision_score(*_weighted(found)[:2], sample_weight=_weighted(found)[2]))
 
 
+def ap_trapezoid(found: Frames) -> float | None:
+    """Area under the precision-recall curve by trapezoid, as RTFM and others count AP: not comparable with `ap`."""
+    from sklearn.metrics import auc as area
+    from sklearn.metrics import precision_recall_curve
+
+    if not found.positive.sum():
+        return None
+    precision, recall, _ = precision_recall_curve(*_weighted(found)[:2], sample_weight=_weighted(found)[2])
+    return float(area(recall, precision))
+
+
+def within_auc(found: Frames) -> float | None:
+    """Mean over abnormal videos of the AUC within each, every video counting alike: does it know *where*?
+
+    Videos without both kinds of frames have no part; None if none is left.
+    """
+    each = (auc(found.only(np.arange(len(found.abnormal)) == video)) for video in np.flatnonzero(found.abnormal))
+    values = [value for value in each if value is not None]
+    return float(np.mean(values)) if values else None
+
+
+def false_alarm_rate(found: Frames, threshold: float = 0.5) -> float | None:
+    """The share of the frames of normal videos that score at or above the threshold; None without such frames."""
+    normal = found.only(~found.abnormal)
+    frames = normal.positive + normal.negative
+    return float(frames[normal.scores >= threshold].sum() / frames.sum()) if frames.sum() else None
+
+
+def measure_all(found: Frames) -> dict[str, float | None]:
+    """`measure`, and Ano-AP, AP by trapezoid, within-video AUC and the false alarm rate at 0.5 on normal videos."""
+    return {
+        **measure(found),
+        "ano_ap": ap(found.only(found.abnormal)),
+        "ap_trapezoid": ap_trapezoid(found),
+        "within_auc": within_auc(found),
+        "false_alarm_rate": false_alarm_rate(found),
+    }
+
+
 def bootstrap(found: Frames, resamples: int, seed: int = 0) -> dict[str, tuple[float, float] | None]:
     """95 % intervals of `measure` when the videos are drawn anew with replacement, abnormal and normal alike.
 
     A resample in which a measure is undefined counts for nothing in that measure.
     """
+    values = _resampled(found, resamples, seed)
+    return {name: interval(values[:, column]) for column, name in enumerate(NAMES)}
+
+
+def paired_bootstrap(
+    one: Frames, other: Frames, resamples: int = 1000, seed: int = 0
+) -> dict[str, dict[str, float] | None]:
+    """How much higher `one` measures than `other` when both meet the same drawn videos.
+
+    Args:
+        one, other: two systems' scores of the same videos in the same order. Their snippets may differ, not their
+            counts of frames.
+
+    Returns:
+        Per name of `measure` `value`, the difference on all videos, and over the resamples `mean`, `low` and `high`
+        (95 %); None where the measure is undefined. An interval without 0 tells the systems apart.
+
+    Raises:
+        ValueError: these are not the same videos.
+    """
+    if _videos(one) != _videos(other):
+        raise ValueError("the two systems were not measured on the same videos with the same truth")
+    differences = _resampled(one, resamples, seed) - _resampled(other, resamples, seed)
+    whole, against = measure(one), measure(other)
+    found: dict[str, dict[str, float] | None] = {}
+    for column, name in enumerate(NAMES):
+        values, first, second = differences[:, column], whole[name], against[name]
+        limits = interval(values)
+        if limits is None or first is None or second is None:
+            found[name] = None
+            continue
+        mean = float(np.nanmean(values))
+        found[name] = {"value": first - second, "mean": mean, "low": limits[0], "high": limits[1]}
+    return found
+
+
+def _videos(found: Frames) -> list[tuple[bool, int, int]]:
+    """(abnormal, anomalous frames, normal frames) per video."""
+    counts = (np.bincount(found.video, part, len(found.abnormal)) for part in (found.positive, found.negative))
+    return list(zip(found.abnormal.tolist(), *(part.astype(int).tolist() for part in counts), strict=True))
+
+
+def _resampled(found: Frames, resamples: int, seed: int) -> np.ndarray:
+    """(resamples, 3) values of `measure`, nan where undefined; the draws depend on V, `resamples` and `seed` alone."""
     videos = len(found.abnormal)
     draws = np.random.default_rng(seed).integers(videos, size=(resamples, videos))
     order = np.argsort(-found.scores, kind="stable")
@@ -94,7 +177,7 @@ def bootstrap(found: Frames, resamples: int, seed: int = 0) -> dict[str, tuple[f
         true, false = positive * times, negative * times
         values[row, :2] = _areas(true.cumsum()[ends], false.cumsum()[ends])
         values[row, 2] = _areas((true * inside).cumsum()[ends], (false * inside).cumsum()[ends])[0]
-    return {name: interval(values[:, column]) for column, name in enumerate(NAMES)}
+    return values
 
 
 def interval(values: np.ndarray) -> tuple[float, float] | None:
