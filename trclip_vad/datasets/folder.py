@@ -3,10 +3,10 @@
     videos.csv       video,split,label[,frames][,fps]    a row a video; several labels with `|` between
     captions.jsonl   optional: rows with `text`, `video` and `snippet` or `start`, `end` (seconds)
     truth.jsonl      optional: {"video", "anomalous": [[start, end) frames, ...]} of the anomalous test videos
-    *.mp4 ...        the videos, here or in `videos/`
+    *.mp4 ...        the videos, anywhere below the folder
 
-A video is named by its file without the ending, or by the file as it lies in the folder. Where the csv does not say
-its frames and its rate, the file is asked; no frame is decoded for that.
+A video's name is its file's without the ending; the csv may write the ending too. Where the csv does not say a video's
+frames and rate, its file is asked; no frame is decoded for that.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ class Row:
     """A line of the csv."""
 
     where: str
-    file: str
     split: str
     labels: tuple[str, ...]
     frames: int | None
@@ -75,33 +74,37 @@ class Folder:
         captions = read_captions_by_video(path) if path.exists() else {}
         _refuse_unknown(path, captions, rows)
         truth = self._truth(rows) if split == "test" else {}
-        return [
-            self._video(name, row, captions.get(name, []), truth) for name, row in rows.items() if row.split == split
-        ]
+        asked = {name: row for name, row in rows.items() if row.split == split}
+        lengths = self._lengths(asked)
+        return [self._video(name, row, lengths[name], captions.get(name, []), truth) for name, row in asked.items()]
 
-    def film(self, video: str) -> Path:
-        """Where the film of a video lies.
+    def _lengths(self, rows: Mapping[str, Row]) -> dict[str, tuple[int, float]]:
+        """Video -> (frames, fps): the csv's, or what the film says."""
+        found = {name: (row.frames, row.fps) for name, row in rows.items() if row.frames and row.fps}
+        films: dict[str, list[Path]] = {}
+        for path in sorted(self.root.rglob("*")) if len(found) < len(rows) else ():
+            if path.suffix.lower() in ENDINGS and path.is_file():
+                films.setdefault(path.stem, []).append(path)
+        for name, row in rows.items():
+            if name in found:
+                continue
+            at = films.get(name, [])
+            if len(at) != 1:
+                what = f"the film of {name} lies at {at[0]} and at {at[1]}" if at else f"there is no film of {name}"
+                raise InputError(row.where, what, "Give its frames and fps in the csv, or one film of that name.")
+            frames, fps = count_frames(at[0])
+            found[name] = row.frames or frames, row.fps or fps
+        return found
 
-        Raises:
-            InputError: nowhere, or at two places.
-        """
-        return self._film(video, self._rows()[video])
-
-    def _film(self, name: str, row: Row) -> Path:
-        whole = PurePosixPath(row.file).suffix.lower() in ENDINGS
-        endings = ("",) if whole else tuple(e for ending in ENDINGS for e in (ending, ending.upper()))
-        places = [folder / f"{row.file}{ending}" for folder in (self.root, self.root / "videos") for ending in endings]
-        found = [path for path in places if path.is_file()]
-        if len(found) != 1:
-            what = f"the film of {name} is " + (f"both {found[0]} and {found[1]}" if found else "not in the folder")
-            raise InputError(row.where, what, "Name its file in the csv, or give its frames and fps.")
-        return found[0]
-
-    def _video(self, name: str, row: Row, said: list[Caption], truth: Mapping[str, Ranges | None]) -> Video:
-        frames, fps = row.frames, row.fps
-        if frames is None or fps is None:
-            counted, rate = count_frames(self._film(name, row))
-            frames, fps = frames or counted, fps or rate
+    def _video(
+        self,
+        name: str,
+        row: Row,
+        length: tuple[int, float],
+        said: list[Caption],
+        truth: Mapping[str, Ranges | None],
+    ) -> Video:
+        frames, fps = length
         anomalous = truth.get(name)
         if anomalous and anomalous[-1][1] > frames:
             what = f"the truth of {name} ends at frame {anomalous[-1][1]}, behind its {frames} frames"
@@ -111,7 +114,7 @@ class Folder:
     def _labels(self, rows: Mapping[str, Row]) -> LabelSet:
         names = {label for row in rows.values() for label in row.labels}
         if self.normal not in names:
-            todo = f"{did_you_mean(self.normal, names)} Name the normal class by --set normal=NAME."
+            todo = f"{did_you_mean(self.normal, names)} Name the normal class by --set dataset.normal=NAME."
             raise InputError(self.root / self.table, f"no video is labelled {self.normal!r}", todo)
         return LabelSet((self.normal, *sorted(names - {self.normal})))
 
@@ -121,8 +124,7 @@ class Folder:
         for where, cells in read_csv(path, ("video", "split", "label")):
             if cells["split"] not in SPLITS:
                 raise InputError(where, f"its split is {cells['split']!r}", "Write train or test.")
-            file = cells["video"]
-            bare = PurePosixPath(file)
+            bare = PurePosixPath(cells["video"])
             name = bare.stem if bare.suffix.lower() in ENDINGS else bare.name
             if name in rows:
                 raise InputError(where, f"{name} stands already at {rows[name].where}", "Give each video one row.")
@@ -133,7 +135,7 @@ class Folder:
             frames, fps = (_number(cells, column, where) for column in ("frames", "fps"))
             if frames is not None and frames != int(frames):
                 raise InputError(where, "its `frames` is not a whole number", "Mend it, or leave it empty.")
-            rows[name] = Row(where, file, cells["split"], labels, None if frames is None else int(frames), fps)
+            rows[name] = Row(where, cells["split"], labels, None if frames is None else int(frames), fps)
         if not rows:
             raise InputError(path, "lists no video", "Write a row for each.")
         return rows
