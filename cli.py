@@ -68,7 +68,7 @@ def rewrite(
 
 @app.command()
 def show(
-    folder: Annotated[Path, typer.Argument(help="A sealed corpus, export, bank, run or world.")],
+    folder: Annotated[Path, typer.Argument(help="A sealed corpus, export, bank, features, run or world.")],
     check: Annotated[bool, typer.Option("--check", help="Hold every file against its digest.")] = False,
     json: Json = False,
 ) -> None:
@@ -233,6 +233,36 @@ def embed(
         lists=list_ or [],
         reporter=Terminal(),
     )
+    _answer(overview(out), json, lines)
+
+
+@app.command()
+def features(
+    dataset: Annotated[str, typer.Option(help="ucf_crime or synthetic.")],
+    data: Annotated[Path, typer.Option(help="Its folder.")],
+    out: Annotated[Path, typer.Option(help="Features folder; an unfinished one is gone on with.")],
+    videos: Annotated[Path | None, typer.Option(help="Folder of the video files. [DATA/videos]")] = None,
+    encoder: Annotated[
+        str, typer.Option(help="CLIP image tower: a folder, or a hub name in the local cache.")
+    ] = "openai/clip-vit-base-patch16",
+    crops: Annotated[str, typer.Option(help="one (the centre) or ten.")] = "one",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="E.g. encoder.batch=256, dataset.keep=all.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Encode the videos of a data set with a frozen CLIP image tower."""
+    from rewrite.overview import lines, overview
+    from rewrite.settings import apply, pick
+    from rewrite.terminal import Terminal
+    from trclip_vad.clip import ClipImages
+    from trclip_vad.datasets import DATASETS
+    from trclip_vad.extract import CROPS
+    from trclip_vad.extract import extract as run
+
+    asked: dict[str, Any] = {"dataset": pick(DATASETS, dataset, "dataset")(data), "encoder": ClipImages(model=encoder)}
+    chosen = apply(asked, set_ or [])
+    run(chosen["dataset"], videos, chosen["encoder"], out, pick(CROPS, crops, "crops"), Terminal())
     _answer(overview(out), json, lines)
 
 

@@ -1,4 +1,4 @@
-"""What a sealed folder holds, for people and for programs. Opens any kind: corpus, bank, run, world, export."""
+"""What a sealed folder holds, for people and for programs: a corpus, bank, features, run, world or export."""
 
 from __future__ import annotations
 
@@ -58,6 +58,6 @@ def _kind(folder: Path) -> str:
             found = json.loads(path.read_bytes())
         except ValueError:
             found = None
-        if isinstance(found, dict) and found.get("kind") in ("corpus", "bank", "run", "world", "export"):
+        if isinstance(found, dict) and found.get("kind") in ("corpus", "bank", "features", "run", "world", "export"):
             return str(found["kind"])
     return "corpus"  # `read` says what is wrong with it

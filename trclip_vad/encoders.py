@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rewrite.errors import ModelError
 from rewrite.settings import operational
 from rewrite.weights import locate, weights_digest
+from trclip_vad.clip import ClipTexts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,4 +92,4 @@ def _loaded(path: str) -> Any:
         raise ModelError(path, f"cannot be loaded ({error})", "Is the download whole?") from error
 
 
-ENCODERS: dict[str, type[Any]] = {"sentence_transformers": SentenceEncoder}
+ENCODERS: dict[str, type[Any]] = {"sentence_transformers": SentenceEncoder, "clip": ClipTexts}

@@ -43,11 +43,17 @@ def grid(spans: Sequence[tuple[int, int]], length: int, at_most: int | None = No
     weights = csr_array((np.ones(len(snippets)), (snippets, captions)), shape=(length, len(spans)))
     weights = _mean_rows(weights)
     if at_most and length > at_most:
-        edges = np.linspace(0, length, at_most + 1).astype(int)
-        bins = np.repeat(np.arange(at_most), np.diff(edges))
-        pool = csr_array((np.ones(length), (bins, np.arange(length))), shape=(at_most, length))
-        weights = _mean_rows(pool @ weights)
+        weights = _mean_rows(_bins(length, at_most) @ weights)
     return weights.astype(np.float32)
+
+
+def pooled(rows: np.ndarray, at_most: int | None = None) -> np.ndarray:
+    """(T, D) float32; more than `at_most` rows are averaged into that many bins of neighbours, as `grid` does it."""
+    import numpy as np
+
+    if not at_most or len(rows) <= at_most:
+        return np.asarray(rows, dtype=np.float32)
+    return np.asarray(_mean_rows(_bins(len(rows), at_most)) @ rows, dtype=np.float32)
 
 
 def spread(weights: Any, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -64,3 +70,13 @@ def _mean_rows(weights: Any) -> Any:
 
     total = weights.sum(axis=1)
     return csr_array(diags_array(np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)) @ weights)
+
+
+def _bins(length: int, at_most: int) -> Any:
+    """Sparse (at_most, length): a one where a row falls into a bin, by integer linspace edges."""
+    import numpy as np
+    from scipy.sparse import csr_array
+
+    edges = np.linspace(0, length, at_most + 1).astype(int)
+    places = np.repeat(np.arange(at_most), np.diff(edges)), np.arange(length)
+    return csr_array((np.ones(length), places), shape=(at_most, length))
