@@ -141,7 +141,11 @@ def already(out: Path, kind: str, asked: dict[str, Any], reporter: Reporter) -> 
     found = manifest.verify(out, kind)
     if found["asked"] != asked:
         changed = ", ".join(sorted(k for k in asked if found["asked"].get(k) != asked[k]))
-        raise CorpusError(out, f"holds {kind} that were asked differently ({changed})", "Choose another --out.")
+        raise CorpusError(
+            out,
+            f"holds {'features' if kind == 'features' else 'a bank'} asked differently ({changed})",
+            "Choose another --out.",
+        )
     reporter.say(f"{out} is made already: nothing to do.")
     return found
 

@@ -21,9 +21,9 @@ from rewrite.records import Caption
 from rewrite.settings import setting
 from trclip_vad.batch import LabelSet, Video
 from trclip_vad.datasets.tables import Ranges, read_captions_by_video, read_csv, read_truth
+from trclip_vad.video import ENDINGS
 
 SPLITS = ("train", "test")
-ENDINGS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".wmv", ".flv", ".ts")
 
 
 @dataclass(frozen=True, slots=True)
