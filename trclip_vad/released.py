@@ -98,12 +98,14 @@ def open_array(path: Path) -> np.ndarray:
     Raises:
         InputError: not an array of that kind, cut short, or one that would run code when opened.
     """
+    from zipfile import BadZipFile
+
     import numpy as np
 
     todo = "Fetch it anew."
     try:
         found = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, OverflowError, BadZipFile) as error:
         raise InputError(path, f"is no plain .npy array ({str(error).splitlines()[0]})", todo) from error
     if not isinstance(found, np.ndarray):
         raise InputError(path, "is an archive of arrays, not one array", todo)
@@ -141,11 +143,8 @@ def already(out: Path, kind: str, asked: dict[str, Any], reporter: Reporter) -> 
     found = manifest.verify(out, kind)
     if found["asked"] != asked:
         changed = ", ".join(sorted(k for k in asked if found["asked"].get(k) != asked[k]))
-        raise CorpusError(
-            out,
-            f"holds {'features' if kind == 'features' else 'a bank'} asked differently ({changed})",
-            "Choose another --out.",
-        )
+        held = "features" if kind == "features" else f"a {kind}"
+        raise CorpusError(out, f"holds {held} asked differently ({changed})", "Choose another --out.")
     reporter.say(f"{out} is made already: nothing to do.")
     return found
 
