@@ -12,10 +12,10 @@ import pytest
 from conftest import trclip
 
 from rewrite import manifest
-from rewrite.errors import CorpusError, InputError
+from rewrite.errors import CorpusError, InputError, SettingError
 from trclip_vad.datasets.folder import Folder
 from trclip_vad.features import open_features
-from trclip_vad.released_features import visual_store
+from trclip_vad.released_features import features_of, visual_store
 from trclip_vad.released_text import text_bank
 from trclip_vad.text_bank import open_bank
 
@@ -357,3 +357,13 @@ def test_a_wrong_wish_of_embed_is_one_line(more: list[str], part: str, data: Fol
     said = trclip("embed", "--dataset", "folder", "--data", data.root, "--out", tmp_path / "bank", *more)
     assert said.code == 2
     assert [part in line for line in said.err.splitlines() if line.startswith("error:")] == [True], said.err
+
+
+def test_features_are_of_arrays_or_of_films_not_of_both(data: Folder, arrays: Path, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"encoder": None, "out": tmp_path / "features"}
+    made = features_of(data, released=arrays, lists=listed(arrays, "visual"), **given)
+    assert made["asked"]["encoder"]["encoder"] == "released"
+    with pytest.raises(SettingError, match="--videos: is not looked at beside released arrays"):
+        features_of(data, released=arrays, videos=tmp_path, **given)
+    with pytest.raises(SettingError, match="--list: is for released arrays"):
+        features_of(data, lists=[tmp_path / "x.csv"], **given)

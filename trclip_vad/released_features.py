@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from rewrite import manifest
-from rewrite.errors import InputError
+from rewrite.errors import InputError, SettingError
 from rewrite.lock import one_writer
 from rewrite.reporter import Reporter, Silent
 from trclip_vad.batch import STRIDE
+from trclip_vad.clip import ImageEncoder
 from trclip_vad.datasets import Dataset
 from trclip_vad.datasets.lists import VISUAL
+from trclip_vad.extract import extract
 from trclip_vad.features import SPLITS, seal
 from trclip_vad.released import (
     Released,
@@ -24,6 +26,35 @@ from trclip_vad.released import (
     find,
     open_array,
 )
+
+
+def features_of(
+    dataset: Dataset,
+    out: Path,
+    *,
+    encoder: ImageEncoder,
+    videos: Path | None = None,
+    crops: Sequence[int] = (0,),
+    released: Path | None = None,
+    lists: Sequence[Path] = (),
+    reporter: Reporter = Silent(),
+) -> dict[str, Any]:
+    """A features store: of `released` arrays where they are given, and else of video files, seen by `encoder`.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        SettingError: released arrays and video files at once, or lists of nothing.
+        InputError, ModelError, CorpusError, StorageError: see `visual_store` and `extract.extract`.
+    """
+    if released is None and lists:
+        raise SettingError("--list", "is for released arrays", "Give their folder by --released.")
+    if released is None:
+        return extract(dataset, videos, encoder, out, crops, reporter)
+    if videos is not None:
+        raise SettingError("--videos", "is not looked at beside released arrays", "Give one of the two.")
+    return visual_store(dataset, released, lists, out, reporter)
 
 
 def visual_store(
