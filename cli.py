@@ -197,25 +197,42 @@ def export(
 
 @app.command()
 def embed(
-    dataset: Annotated[str, typer.Option(help="ucf_crime or synthetic.")],
+    dataset: Annotated[str, typer.Option(help="ucf_crime, xd_violence, synthetic or folder.")],
     data: Annotated[Path, typer.Option(help="Its folder.")],
     out: Annotated[Path, typer.Option(help="Text bank folder; an unfinished one is gone on with.")],
     corpus: Annotated[list[Path] | None, typer.Option(help="A sealed corpus of rewrites; repeatable.")] = None,
     encoder: Annotated[
         str, typer.Option(help="Sentence encoder: a folder, or a hub name in the local cache.")
     ] = "sentence-transformers/all-MiniLM-L6-v2",
+    released: Annotated[Path | None, typer.Option(help="Folder of text arrays instead: VIDEO_emb_K.npy.")] = None,
+    list_: Annotated[
+        list[Path] | None, typer.Option("--list", help="With --released: csv of the arrays that count; repeatable.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="E.g. dataset.keep=all, encoder.batch=256.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Embed the captions of a data set, and their rewrites, into a text bank."""
     from rewrite.overview import lines, overview
-    from rewrite.settings import pick
+    from rewrite.settings import apply, pick
     from rewrite.terminal import Terminal
     from trclip_vad.datasets import DATASETS
     from trclip_vad.encoders import SentenceEncoder
-    from trclip_vad.text_bank import embed as run
+    from trclip_vad.released_text import bank_of
 
-    videos = pick(DATASETS, dataset, "dataset")(data)
-    run(videos, corpus or [], SentenceEncoder(model=encoder), out, Terminal())
+    asked: dict[str, Any] = {"dataset": pick(DATASETS, dataset, "dataset")(data)}
+    asked["encoder"] = SentenceEncoder(model=encoder)
+    chosen = apply(asked, set_ or [])
+    bank_of(
+        chosen["dataset"],
+        out,
+        encoder=chosen["encoder"],
+        corpora=corpus or [],
+        released=released,
+        lists=list_ or [],
+        reporter=Terminal(),
+    )
     _answer(overview(out), json, lines)
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from trclip_vad.batch import LabelSet, Video
+from trclip_vad.datasets.folder import Folder
 from trclip_vad.datasets.ucf_crime import UCFCrime
+from trclip_vad.datasets.xd_violence import XDViolence
 
 
 class Dataset(Protocol):
@@ -45,4 +47,9 @@ def _synthetic(root: Path) -> Dataset:
     return Synthetic(root)
 
 
-DATASETS: dict[str, Callable[[Path], Dataset]] = {"ucf_crime": UCFCrime, "synthetic": _synthetic}
+DATASETS: dict[str, Callable[[Path], Dataset]] = {
+    "synthetic": _synthetic,
+    "ucf_crime": UCFCrime,
+    "xd_violence": XDViolence,
+    "folder": Folder,
+}

@@ -10,16 +10,16 @@ UCA's own split is not UCF-Crime's; the lists decide here.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from rewrite.captions import read_captions, read_json_lines
+from rewrite.captions import read_json_lines
 from rewrite.errors import InputError, SettingError
 from rewrite.records import Caption
 from rewrite.settings import setting
 from trclip_vad.batch import LabelSet, Video
+from trclip_vad.datasets.tables import read_captions_by_video, read_frame_counts, read_object, read_text, read_truth
 
 LABELS = LabelSet(
     (
@@ -56,9 +56,9 @@ class UCFCrime:
         if split not in LISTS:
             raise SettingError(f"split {split!r}", "there is none of that name", "Use train or test.")
         listed = _listed(self.root / LISTS[split])
-        frames = _frame_counts(self.root / "frame_counts.json")
+        frames = read_frame_counts(self.root / "frame_counts.json")
         captions, durations = self._captions()
-        truth = _truth(self.root / "truth_raw.jsonl") if split == "test" else {}
+        truth = read_truth(self.root / "truth_raw.jsonl") if split == "test" else {}
         videos = []
         for name, label in listed.items():
             if name not in captions and self.keep == "captioned":
@@ -70,7 +70,8 @@ class UCFCrime:
                 raise InputError(self.root / "truth_raw.jsonl", f"has no truth for test video {name}", "Add its row.")
             fps = frames[name] / durations[name] if durations.get(name) else FPS
             said = tuple(captions.get(name, ()))
-            videos.append(Video(name, split, (label,), frames[name], fps, said, truth.get(name)))
+            anomalous = truth[name][1] if split == "test" else None
+            videos.append(Video(name, split, (label,), frames[name], fps, said, anomalous))
         if not videos:
             what = f"none of its captions is of a video in {LISTS[split]}"
             raise InputError(self.root / self.captions, what, "Check that both are UCF-Crime's.")
@@ -78,15 +79,13 @@ class UCFCrime:
 
     def _captions(self) -> tuple[dict[str, list[Caption]], dict[str, float]]:
         path = self.root / self.captions
-        by_video: dict[str, list[Caption]] = {}
-        for caption in read_captions(path):
-            if caption.video is None:
-                raise InputError(path, f"caption {caption.id!r} names no video", "Give each caption its video.")
-            by_video.setdefault(caption.video, []).append(caption)
+        if self.keep == "all" and not path.exists():
+            return {}, {}
+        by_video = read_captions_by_video(path)
         if path.suffix == ".jsonl":
             rows = [(row.get("video"), row.get("uca")) for _, row in read_json_lines(path)]
         else:
-            rows = list(_json(path).items())
+            rows = list(read_object(path).items())
         timed = {str(v): entry.get("duration") for v, entry in rows if isinstance(entry, dict)}
         return by_video, {v: float(s) for v, s in timed.items() if isinstance(s, (int, float)) and s > 0}
 
@@ -94,7 +93,7 @@ class UCFCrime:
 def _listed(path: Path) -> dict[str, str]:
     """Video name -> class, from lines such as `Abuse/Abuse028_x264.mp4`."""
     found: dict[str, str] = {}
-    for number, line in enumerate(_text(path).splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
         folder, _, file = line.strip().rpartition("/")
@@ -103,42 +102,3 @@ def _listed(path: Path) -> dict[str, str]:
             raise InputError(f"{path}:{number}", f"{folder!r} is no class of UCF-Crime", "Use the official list.")
         found[file.removesuffix(".mp4")] = label
     return found
-
-
-def _frame_counts(path: Path) -> dict[str, int]:
-    counts = _json(path)
-    for video, frames in counts.items():
-        if not isinstance(frames, int) or isinstance(frames, bool) or frames < 1:
-            raise InputError(path, f"the frame count of {video} is not a whole number from 1", "Mend it.")
-    return counts
-
-
-def _truth(path: Path) -> dict[str, tuple[tuple[int, int], ...]]:
-    """Video -> anomalous [start, end) frames; empty for a normal video."""
-    found: dict[str, tuple[tuple[int, int], ...]] = {}
-    for where, row in read_json_lines(path):
-        try:
-            found[row["video"]] = tuple((int(start), int(end)) for start, end in row["anomalous"])
-        except (KeyError, TypeError, ValueError):
-            todo = 'Write {"video":, "frames":, "anomalous": [[start, end], ...]}.'
-            raise InputError(where, "is not a row of frame truth", todo) from None
-    return found
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(_text(path))
-    except ValueError as error:
-        raise InputError(path, f"is not json ({error})", "Mend the file.") from None
-    if not isinstance(found, dict):
-        raise InputError(path, "is not a json object of videos", "Mend the file.")
-    return found
-
-
-def _text(path: Path) -> str:
-    if not path.is_file():
-        raise InputError(path, "there is no such file", "See the data set's list of files in the README.")
-    try:
-        return path.read_bytes().decode()
-    except UnicodeDecodeError:
-        raise InputError(path, "is not UTF-8", "Convert it.") from None
