@@ -238,10 +238,12 @@ def embed(
 
 @app.command()
 def features(
-    dataset: Annotated[str, typer.Option(help="ucf_crime or synthetic.")],
+    dataset: Annotated[str, typer.Option(help="ucf_crime, xd_violence, synthetic or folder.")],
     data: Annotated[Path, typer.Option(help="Its folder.")],
     out: Annotated[Path, typer.Option(help="Features folder; an unfinished one is gone on with.")],
     videos: Annotated[Path | None, typer.Option(help="Folder of the video files. [DATA/videos]")] = None,
+    released: Annotated[Path | None, typer.Option(help="Folder of released VIDEO__K.npy, instead of videos.")] = None,
+    list_: Annotated[list[Path] | None, typer.Option("--list", help="A csv of what was released; repeatable.")] = None,
     encoder: Annotated[
         str, typer.Option(help="CLIP image tower: a folder, or a hub name in the local cache.")
     ] = "openai/clip-vit-base-patch16",
@@ -258,30 +260,40 @@ def features(
     from trclip_vad.clip import ClipImages
     from trclip_vad.datasets import DATASETS
     from trclip_vad.extract import CROPS
-    from trclip_vad.extract import extract as run
+    from trclip_vad.released_features import features_of
 
     asked: dict[str, Any] = {"dataset": pick(DATASETS, dataset, "dataset")(data), "encoder": ClipImages(model=encoder)}
     chosen = apply(asked, set_ or [])
-    run(chosen["dataset"], videos, chosen["encoder"], out, pick(CROPS, crops, "crops"), Terminal())
+    features_of(
+        chosen["dataset"],
+        out,
+        encoder=chosen["encoder"],
+        videos=videos,
+        crops=pick(CROPS, crops, "crops"),
+        released=released,
+        lists=list_ or [],
+        reporter=Terminal(),
+    )
     _answer(overview(out), json, lines)
 
 
 @app.command()
 def train(
     out: Annotated[Path, typer.Option(help="Run folder; an unfinished one is gone on with.")],
-    recipe: Annotated[str, typer.Option(help="demo_text, demo_text_source or ucf_text.")],
+    recipe: Annotated[str, typer.Option(help="demo, demo_source, demo_text, ucf_crime, ucf_text, xd_violence ...")],
     bank: Annotated[Path | None, typer.Option(help="Text bank to learn from.")] = None,
+    features: Annotated[Path | None, typer.Option(help="Features of the frames to learn from.")] = None,
     seed: Seed = 0,
     set_: Set = None,
     json: Json = False,
 ) -> None:
-    """Train a detector on the training half of a text bank."""
+    """Train a detector on the training half of a text bank, of features, or of both."""
     from rewrite.overview import lines, overview
     from rewrite.terminal import Terminal
     from trclip_vad.recipes import configure
     from trclip_vad.train import train as run
 
-    run(configure(recipe, bank, set_ or []), out, seed, Terminal())
+    run(configure(recipe, bank, set_ or [], features), out, seed, Terminal())
     _answer(overview(out), json, lines)
 
 
@@ -289,6 +301,7 @@ def train(
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A trained run.")],
     bank: Annotated[Path | None, typer.Option(help="Its text bank, if that has moved.")] = None,
+    features: Annotated[Path | None, typer.Option(help="Its features, if they have moved.")] = None,
     resamples: Annotated[int, typer.Option(help="Draws of the bootstrap over videos.")] = 1000,
     json: Json = False,
 ) -> None:
@@ -297,26 +310,29 @@ def evaluate(
     from trclip_vad.evaluate import evaluate as measure
     from trclip_vad.evaluate import table
 
-    _answer(measure(run, Terminal(), bank, resamples), json, table)
+    _answer(measure(run, Terminal(), bank, resamples, features), json, table)
 
 
 @app.command()
 def score(
     run: Annotated[Path, typer.Argument(help="A trained run.")],
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Captions with `video` and `snippet` or times.")],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Timed captions, or a video or folder of videos.")],
     out: Annotated[Path | None, typer.Option(help="Folder for scores.jsonl and pictures. [RUN/scores]")] = None,
+    captions: Annotated[Path | None, typer.Option(help="Captions of the videos, for a run that reads both.")] = None,
     encoder: Annotated[str | None, typer.Option(help="The run's sentence encoder, if that has moved.")] = None,
+    image_encoder: Annotated[str | None, typer.Option(help="The run's image encoder, if that has moved.")] = None,
     set_: Set = None,
     json: Json = False,
 ) -> None:
-    """Score the videos of a caption file: curve, events, picture."""
+    """Score videos by their captions, their frames, or both: curve, events, picture."""
     from rewrite.settings import apply
     from rewrite.terminal import Terminal
     from trclip_vad.score import ScoreSettings, table
     from trclip_vad.score import score as run_score
 
     settings = apply(ScoreSettings(), set_ or [])
-    _answer(run_score(run, source, out or run / "scores", encoder, settings, Terminal()), json, table)
+    found = run_score(run, source, out or run / "scores", encoder, settings, Terminal(), captions, image_encoder)
+    _answer(found, json, table)
 
 
 def _names(filters: str | None) -> list[str] | None:

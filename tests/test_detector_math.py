@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch.nn import functional
 
+from trclip_vad.assembly import Widths, build
 from trclip_vad.batch import Batch
 from trclip_vad.config import ModelSettings
 from trclip_vad.losses import mil_bce, top_k_mean
-from trclip_vad.model import Detector, build
+from trclip_vad.model import Detector
 from trclip_vad.mtn import MTN
 from trclip_vad.temporal import TEMPORAL
 
@@ -34,9 +35,16 @@ def batch(lengths: tuple[int, ...] = (5, 20, 33), pad: int = 0) -> Batch:
     return found
 
 
+def alone_of(found: Batch) -> Batch:
+    """The first video without its padding."""
+    real = int(found.mask[0].sum())
+    first = slice(0, 1), slice(0, real)
+    return Batch(found.text[first], found.covered[first], found.mask[first], found.target[:1])
+
+
 def detector(training: bool = False, **settings: object) -> Detector:
     torch.manual_seed(1)
-    made = build(ModelSettings(dropout=0.0, **settings), E)  # type: ignore[arg-type]
+    made = build(ModelSettings(dropout=0.0, **settings), Widths(text=E))  # type: ignore[arg-type]
     for module in made.modules():  # the non-local block is the identity until trained: give it something to say
         if isinstance(module, torch.nn.BatchNorm1d):
             torch.nn.init.normal_(module.weight, 1.0, 0.1)
@@ -63,13 +71,13 @@ def test_the_order_of_videos_changes_nothing() -> None:
 
 def test_a_video_alone_scores_as_in_a_batch() -> None:
     found, made = batch(), detector()
-    alone = made.scores(found.text[0, :5], found.covered[0, :5])
+    alone = made.scores(alone_of(found))
     torch.testing.assert_close(alone, torch.sigmoid(made(found).logits[0, :5]), atol=1e-5, rtol=0)
 
 
 def test_scoring_leaves_the_training_mode_as_it_was() -> None:
     found, made = batch(), detector(training=True)
-    made.scores(found.text[0, :5], found.covered[0, :5])
+    made.scores(alone_of(found))
     assert made.training
 
 

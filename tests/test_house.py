@@ -14,7 +14,18 @@ from conftest import ROOT
 GROUND = {"errors", "settings", "manifest", "records", "captions", "corpus", "lock", "reporter", "weights"}
 HEAVY = {"torch", "vllm", "transformers", "sentence_transformers", "mamba_ssm", "numpy", "sklearn", "scipy", "av"}
 HEAVY |= {"matplotlib", "xllamacpp", "openai", "rapidfuzz", "accelerate", "PIL", "huggingface_hub"}
-MATH = ["prompts.py", "mtn.py", "branches.py", "model.py", "losses.py", "metrics.py", "detection.py", "grid.py"]
+MATH = [
+    "assembly.py",
+    "objective.py",
+    "prompts.py",
+    "mtn.py",
+    "branches.py",
+    "model.py",
+    "losses.py",
+    "metrics.py",
+    "detection.py",
+    "grid.py",
+]
 MATH += ["scan.py", "scan_chunked.py", "scan_native.py", "mamba.py", "quad.py", "local.py", "graph.py"]
 MATH += [f"temporal/{name}.py" for name in ("identity", "lgt", "lgm_mamba", "variants")]
 DOORS = {"text_bank", "encoders", "checkpoint", "train", "evaluate", "score", "datasets", "validation"}

@@ -13,15 +13,16 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from test_text_bank import HashEncoder, Street
 
 from rewrite.errors import CorpusError, ModelError, SettingError
-from trclip_vad import encoders
-from trclip_vad import train as training
+from trclip_vad import checkpoint, encoders
 from trclip_vad.config import Config
 from trclip_vad.evaluate import evaluate
 from trclip_vad.metrics import Frames, anomalous_frames, bootstrap, measure
+from trclip_vad.paired import open_paired
 from trclip_vad.recipes import RECIPES, configure
+from trclip_vad.sampling import Draws, carve, version_of
 from trclip_vad.score import ROWS, ScoreSettings, events, picture_name, score
-from trclip_vad.text_bank import embed, open_bank
-from trclip_vad.train import balanced, carve, train, version_of
+from trclip_vad.text_bank import embed
+from trclip_vad.train import train
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_a_run_broken_off_after_an_epoch_ends_in_the_same_bytes(
     done: int, bank: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(config(bank), tmp_path / "whole")
-    save, saved = training.checkpoint.save_state, []
+    save, saved = checkpoint.save_state, []
 
     def dying(path: Path, state: dict) -> None:
         save(path, state)
@@ -58,10 +59,10 @@ def test_a_run_broken_off_after_an_epoch_ends_in_the_same_bytes(
         if len(saved) == done:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training.checkpoint, "save_state", dying)
+    monkeypatch.setattr(checkpoint, "save_state", dying)
     with pytest.raises(KeyboardInterrupt):
         train(config(bank), tmp_path / "broken")
-    monkeypatch.setattr(training.checkpoint, "save_state", save)
+    monkeypatch.setattr(checkpoint, "save_state", save)
     train(config(bank), tmp_path / "broken")
     for name in ("weights.safetensors", "metrics.jsonl", "manifest.json"):
         assert (tmp_path / "broken" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
@@ -104,16 +105,16 @@ def test_the_version_of_a_video_is_a_hash_of_seed_and_epoch() -> None:
 
 
 def test_held_out_videos_come_from_every_class_and_from_training_only(bank: Path) -> None:
-    opened = open_bank(bank, "train")
+    opened = open_paired(bank, None, "train")
     fitted, held = carve(opened, 0.25, 0)
     assert sorted(fitted + held) == list(range(8))
     assert {opened.labels[i] for i in held} == {("Normal",), ("Fight",)}
 
 
 def test_a_batch_is_half_normal(bank: Path) -> None:
-    opened = open_bank(bank, "train")
-    for videos in balanced(opened, range(8), 4, 0, 0):
-        assert [opened.labels[i] for i in videos] == [("Normal",)] * 2 + [("Fight",)] * 2
+    opened = open_paired(bank, None, "train")
+    for items in Draws(opened, range(8), config(bank), 0).batches(0):
+        assert [opened.labels[i] for i, _ in items] == [("Normal",)] * 2 + [("Fight",)] * 2
 
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES))
@@ -195,8 +196,8 @@ def test_captions_become_scores_events_and_a_picture(
 
 
 def test_another_encoder_than_the_runs_is_refused(run: Path, minilm: Path, tmp_path: Path) -> None:
-    source = tmp_path / "captions.txt"
-    source.write_text("A man walks.\n")
+    source = tmp_path / "captions.jsonl"
+    source.write_text(json.dumps({"text": "A man walks.", "video": "b", "snippet": 2}) + "\n")
     with pytest.raises((ModelError, CorpusError)):
         score(run, source, tmp_path / "out", encoder_model=str(minilm))
 

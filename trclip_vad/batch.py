@@ -6,7 +6,8 @@ width, F fused width, C classes, R text versions (the source and its rewrites), 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from rewrite.records import Caption
@@ -68,7 +69,7 @@ class Batch:
     """Videos padded to one length.
 
     Attributes:
-        text: (B, T, E) caption embeddings, zero where padded or uncovered.
+        text: (B, T, E) caption embeddings, zero where padded or uncovered; None for a model of pictures alone.
         covered: (B, T) bool, whether a caption covers the snippet (else the model uses its learned null).
         mask: (B, T) bool, true on real snippets, false on padding.
         target: (B, C) float, the label vector divided by its sum.
@@ -76,9 +77,22 @@ class Batch:
         names: the B video names.
     """
 
-    text: torch.Tensor
-    covered: torch.Tensor
+    text: torch.Tensor | None
+    covered: torch.Tensor | None
     mask: torch.Tensor
     target: torch.Tensor
     visual: torch.Tensor | None = None
     names: tuple[str, ...] = field(default=())
+
+    def without_captions(self, hidden: Sequence[bool]) -> Batch:
+        """The same videos, nothing said of the hidden ones: the learned null stands in all their snippets."""
+        if self.text is None or self.covered is None:
+            return self
+        shown = ~self.mask.new_tensor(hidden)
+        text, covered = self.text * shown[:, None, None], self.covered & shown[:, None]
+        return replace(self, text=text, covered=covered)
+
+    def to(self, device: object) -> Batch:
+        """The same batch on a device."""
+        moved = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Batch(**{name: v.to(device) if hasattr(v, "to") else v for name, v in moved.items()})

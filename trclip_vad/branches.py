@@ -21,16 +21,38 @@ def feed_forward(width: int, hidden: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width, hidden), QuickGELU(), nn.Linear(hidden, width))
 
 
+class VisualBranch(nn.Module):
+    """F_v = Dropout(temporal(X)), X the frozen features of the frames."""
+
+    def __init__(self, temporal: nn.Module, dropout: float) -> None:
+        super().__init__()
+        self.temporal = temporal
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, visual: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """(B, T, D), mask (B, T) bool -> (B, T, D)."""
+        return self.dropout(self.temporal(visual, mask))
+
+
 class TextBranch(nn.Module):
     """F_t = Dropout(MTN(temporal(c S))), a learned null standing in S where no caption covers the snippet.
 
     c scales the vectors: MTN adds its input to a batch-normalised sum, and beside that a vector of length 1 vanishes.
+    Published code has no null (`learned_null` false): what is not covered is zero.
     """
 
-    def __init__(self, width: int, temporal: nn.Module, multi_scale: nn.Module, dropout: float, scale: float) -> None:
+    def __init__(
+        self,
+        width: int,
+        temporal: nn.Module,
+        multi_scale: nn.Module,
+        dropout: float,
+        scale: float,
+        learned_null: bool = True,
+    ) -> None:
         super().__init__()
         self.scale = scale
-        self.null = nn.Parameter(torch.zeros(width))
+        self.null = nn.Parameter(torch.zeros(width), requires_grad=learned_null)
         self.temporal = temporal
         self.multi_scale = multi_scale
         self.dropout = nn.Dropout(dropout)
@@ -116,6 +138,20 @@ class Projected(nn.Module):
     def forward(self, visual: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
         """(B, T, D), (B, T, E) -> (B, T, D)."""
         return visual + self.project(text)
+
+
+class Single(nn.Module):
+    """Of the two branches the one that is there: a detector of frames alone, or of captions alone."""
+
+    def __init__(self, visual: int, text: int) -> None:
+        super().__init__()
+        self.width = visual or text
+
+    def forward(self, visual: torch.Tensor | None, text: torch.Tensor | None) -> torch.Tensor:
+        """(B, T, F) -> the same."""
+        found = text if visual is None else visual
+        assert found is not None, "a detector has one branch at least"
+        return found
 
 
 FUSIONS: dict[str, type[Concat] | type[Projected]] = {"concat": Concat, "projected": Projected}

@@ -13,9 +13,23 @@ from rewrite.manifest import write_atomic
 if TYPE_CHECKING:
     import torch
 
+    from trclip_vad.model import Detector
+
 WEIGHTS = "weights.safetensors"
 STATE = "state.pt"
 PLACES = "places.json"
+CLASSES = "class_features"
+
+
+def to_keep(detector: Detector) -> dict[str, torch.Tensor]:
+    """A copy of the weights, and what the class names have become in them: then no text tower is needed to use them."""
+    import torch
+
+    kept = {name: tensor.detach().cpu().clone() for name, tensor in detector.state_dict().items()}
+    if detector.names is not None:
+        with torch.no_grad():
+            kept[CLASSES] = detector.names().cpu()
+    return kept
 
 
 def save_weights(path: Path, weights: dict[str, torch.Tensor]) -> None:

@@ -12,9 +12,11 @@ from rewrite.lock import one_writer
 from rewrite.reporter import Reporter, Silent
 from rewrite.settings import revive
 from trclip_vad import checkpoint
+from trclip_vad.assembly import Widths, build
 from trclip_vad.batch import STRIDE
 from trclip_vad.config import Config
-from trclip_vad.text_bank import Bank, open_bank
+from trclip_vad.paired import Paired, open_paired
+from trclip_vad.sampling import whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,46 +29,50 @@ SCORES = "test_scores.jsonl"
 
 
 def evaluate(
-    run: Path, reporter: Reporter = Silent(), bank: Path | None = None, resamples: int = 1000
+    run: Path,
+    reporter: Reporter = Silent(),
+    bank: Path | None = None,
+    resamples: int = 1000,
+    features: Path | None = None,
 ) -> dict[str, Any]:
     """Scores every test video with its source captions and measures frames against the truth.
 
     Writes `eval.json` and `test_scores.jsonl` beside the run's sealed files.
 
     Args:
-        bank: where the run's bank lies now; none: where it lay when the run was trained.
+        bank, features: where the run's data lies now; none: where it lay when the run was trained.
         resamples: draws of the bootstrap over videos.
 
     Returns:
-        `{"auc", "ap", "ano_auc"}`, each `{"value", "low", "high"}` (95 %), `per_class` AUC, counts, and
-        `opened`, how often this run has met the test set.
+        `{"auc", "ap", "ano_auc"}` of the C-branch, each `{"value", "low", "high"}` (95 %), `more` measures of it,
+        `per_class` AUC, `f_branch` with the same and its mAP, counts, and `opened`, how often this run has met the
+        test set.
 
     Raises:
-        CorpusError: the run or the bank is missing, unfinished, edited, or does not belong to the other.
+        CorpusError: the run or its data is missing, unfinished, edited, or does not belong to the other.
     """
     if resamples < 1:
         raise SettingError("resamples", f"{resamples} is not a number of draws", "Give 1 or more.")
     trained = manifest.verify(run, "run")
-    test = open_bank(_bank_of(run, bank), "test")
-    if test.id != trained["asked"]["bank_id"]:
-        raise CorpusError(test.folder, "is not the bank this run was trained on", "Give that one by --bank.")
+    test = data_of(run, trained, "test", bank, features)
     with one_writer(run):
         opened = _opened(run) + 1
-        detector = load(run, trained)
-        scores = _score(detector, test, reporter)
+        outputs = _infer(load(run, trained), test, reporter)
+        reporter.say(f"Measuring, {resamples} draws of the bootstrap over videos.")
         found = {
-            **_measure(test, scores, resamples, reporter),
+            **_measure(test, [scores for scores, _ in outputs], resamples),
+            "f_branch": _fine(test, [classes for _, classes in outputs], resamples),
             "videos": len(test.names),
             "frames": sum(test.frames),
             "run_id": trained["run_id"],
-            "bank_id": test.id,
+            **test.ids,
             "seed": trained["asked"]["seed"],
             "recipe": trained["asked"]["config"]["recipe"],
             "opened": opened,
         }
         rows = (
-            {"video": name, "labels": labels, "scores": [round(float(s), 6) for s in values]}
-            for name, labels, values in zip(test.names, test.labels, scores, strict=True)
+            {"video": name, "labels": labels, "scores": [round(float(s), 6) for s in scores]}
+            for name, labels, (scores, _) in zip(test.names, test.labels, outputs, strict=True)
         )
         manifest.write_atomic(run / SCORES, manifest.jsonl_chunks(rows))
         manifest.write_atomic(run / REPORT, manifest.json_bytes(found))
@@ -74,28 +80,72 @@ def evaluate(
 
 
 def load(run: Path, trained: dict[str, Any]) -> Detector:
-    """The detector of a sealed run, in eval mode.
+    """The detector of a sealed run, in eval mode. Its class features are those that training ended with.
 
     Raises:
         CorpusError: its weights do not fit its config.
     """
-    from trclip_vad.model import build
+    from trclip_vad.prompts import FixedNames
 
     config = revive(Config, trained["asked"]["config"], "config")
-    detector = build(config.model, trained["width"])
+    weights = checkpoint.load_weights(run / checkpoint.WEIGHTS)
+    classes = weights.pop(checkpoint.CLASSES, None)
+    weights = {name: tensor for name, tensor in weights.items() if not name.startswith("names.")}
+    widths = Widths(
+        visual=trained["visual_width"],
+        text=trained["text_width"],
+        unit=(trained["encoder"] or {}).get("norm") == "unit",
+        classes=0 if classes is None else classes.shape[1],
+    )
+    detector = build(config.model, widths)
     try:
-        detector.load_state_dict(checkpoint.load_weights(run / checkpoint.WEIGHTS))
+        detector.load_state_dict(weights)
     except RuntimeError as error:
         what = f"does not fit its config ({str(error).splitlines()[0]})"
         raise CorpusError(run / checkpoint.WEIGHTS, what, "Train again.") from error
+    detector.names = None if classes is None else FixedNames(classes)
     return detector.eval()
+
+
+def data_of(
+    run: Path, trained: dict[str, Any], split: str, bank: Path | None = None, features: Path | None = None
+) -> Paired:
+    """A split of what a run was trained on.
+
+    Raises:
+        CorpusError: it is not where it was, or is not what the run was trained on.
+    """
+    config = revive(Config, trained["asked"]["config"], "config")
+    places = checkpoint.read_places(run)
+    given = {"bank": bank, "features": features}
+    found: dict[str, Path | None] = {}
+    for name, shown in (("bank", "text bank"), ("features", "features")):
+        if f"{name}_id" not in trained["asked"]:
+            found[name] = None
+            continue
+        place = given[name] or Path(places.get(name, ""))
+        if given[name] is None and (name not in places or not place.is_dir()):
+            raise CorpusError(run, f"its {shown} is not where it was", f"Give its folder by --{name}.")
+        found[name] = place
+    data = open_paired(found["bank"], found["features"], split, config.text.missing)
+    for name, value in data.ids.items():
+        if value != trained["asked"][name]:
+            kind = name.removesuffix("_id")
+            raise CorpusError(found[kind] or run, f"is not the {kind} this run was trained on", f"Give it by --{kind}.")
+    return data
 
 
 def table(found: dict[str, Any]) -> list[str]:
     """An evaluation as lines for people."""
     lines = [f"{found['recipe']}, seed {found['seed']}: {found['videos']} test videos, {found['frames']} frames"]
-    for name, shown in (("auc", "AUC"), ("ap", "AP"), ("ano_auc", "Ano-AUC")):
-        lines.append(f"  {shown:<8}{_number(found[name])}")
+    for branch, measured in (("C-branch", found), ("F-branch", found["f_branch"])):
+        if measured is None:
+            continue
+        lines.append(f"  {branch}")
+        for name, shown in (("auc", "AUC"), ("ap", "AP"), ("ano_auc", "Ano-AUC")):
+            lines.append(f"    {shown:<8}{_number(measured[name])}")
+    if found["f_branch"] is not None and found["f_branch"]["detection"] is not None:
+        lines.append(f"    mAP@IoU 0.1-0.5 over the classes  {found['f_branch']['detection']['map_13']:.4f}")
     lines.append(f"  the test set was opened {found['opened']} times by this run")
     return lines
 
@@ -106,15 +156,6 @@ def _number(measure: dict[str, float | None]) -> str:
     return f"{measure['value']:.4f}  [{measure['low']:.4f}, {measure['high']:.4f}] over videos"
 
 
-def _bank_of(run: Path, bank: Path | None) -> Path:
-    if bank is not None:
-        return bank
-    place = checkpoint.read_places(run).get("bank")
-    if place is None or not Path(place).is_dir():
-        raise CorpusError(run, "its text bank is not where it was", "Give its folder by --bank.")
-    return Path(place)
-
-
 def _opened(run: Path) -> int:
     """How often the run has met the test set before."""
     try:
@@ -123,20 +164,21 @@ def _opened(run: Path) -> int:
         return 0
 
 
-def _score(detector: Detector, test: Bank, reporter: Reporter) -> list[np.ndarray]:
-    """(T,) per video, the whole video at once: no bins, no padding."""
+def _infer(detector: Detector, test: Paired, reporter: Reporter) -> list[tuple[np.ndarray, np.ndarray | None]]:
+    """Per video its scores (T,), and the classes' probabilities (T, C); the whole video at once, no bins."""
     import torch
 
-    scores = []
+    found = []
     with reporter.step("score", len(test.names), "videos") as step:
         for index in range(len(test.names)):
-            text, covered = test.text(index)
-            scores.append(detector.scores(torch.from_numpy(text), torch.from_numpy(covered)).numpy())
+            outputs = detector.infer(whole(test, index))
+            classes = None if outputs.aligned is None else torch.softmax(outputs.aligned[0], dim=1).numpy()
+            found.append((torch.sigmoid(outputs.logits[0]).numpy(), classes))
             step.advance()
-    return scores
+    return found
 
 
-def frames_of(test: Bank, scores: list[np.ndarray]) -> Frames:
+def frames_of(test: Paired, scores: list[np.ndarray]) -> Frames:
     """Scores, (T,) per video, beside the truth of the test half."""
     import numpy as np
 
@@ -157,20 +199,38 @@ def frames_of(test: Bank, scores: list[np.ndarray]) -> Frames:
     )
 
 
-def _measure(test: Bank, scores: list[np.ndarray], resamples: int, reporter: Reporter) -> dict[str, Any]:
+def _measure(test: Paired, scores: list[np.ndarray], resamples: int) -> dict[str, Any]:
     import numpy as np
 
-    from trclip_vad.metrics import auc, bootstrap, measure
+    from trclip_vad.metrics import auc, bootstrap, measure_all
 
     found = frames_of(test, scores)
-    reporter.say(f"Measuring, {resamples} draws of the bootstrap over videos.")
     ranges = bootstrap(found, resamples)
+    values = measure_all(found)
     measured: dict[str, Any] = {}
-    for name, value in measure(found).items():
-        low, high = ranges[name] or (None, None)
-        measured[name] = {"value": value, "low": low, "high": high}
+    for name, spread in ranges.items():
+        low, high = spread or (None, None)
+        measured[name] = {"value": values.pop(name), "low": low, "high": high}
     per_class = {}
     for name in test.classes[1:]:
         own = np.array([name in labels for labels in test.labels])
         per_class[name] = auc(found.only(own)) if own.any() else None
-    return {**measured, "per_class": per_class}
+    return {**measured, "more": values, "per_class": per_class}
+
+
+def _fine(test: Paired, classes: list[np.ndarray | None], resamples: int) -> dict[str, Any] | None:
+    """Of the F-branch: its score, 1 - p(normal), measured as the C-branch's, and mAP where a video has one class."""
+    from trclip_vad.detection import detection
+
+    known = [probabilities for probabilities in classes if probabilities is not None]
+    if not known:
+        return None
+    measured = _measure(test, [1 - probabilities[:, 0] for probabilities in known], resamples)
+    if any(len(labels) > 1 for labels in test.labels):
+        return {**measured, "detection": None}  # truth does not say which of a video's classes a range is of
+    truth = [
+        [(test.classes.index(labels[0]), start, end) for start, end in ranges]
+        for labels, ranges in zip(test.labels, test.truth(), strict=True)
+    ]
+    frames = [min(count, STRIDE * len(p)) for count, p in zip(test.frames, known, strict=True)]
+    return {**measured, "detection": detection(known, truth, frames, STRIDE)}

@@ -6,64 +6,122 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn import functional
 
-from rewrite.errors import SettingError
-from rewrite.settings import pick
 from trclip_vad.batch import Batch
-from trclip_vad.branches import CBranch, TextBranch
-from trclip_vad.config import ModelSettings
-from trclip_vad.mtn import MTN
-from trclip_vad.temporal import TEMPORAL
+from trclip_vad.branches import CBranch, FBranch, TextBranch, VisualBranch
 
 
 @dataclass(slots=True)
 class Outputs:
-    """What a forward pass gives.
+    """What a forward pass gives. All of it is meaningless on padding.
 
     Attributes:
-        logits: (B, T) of the C-branch; the anomaly score is their sigmoid. Meaningless on padding.
+        logits: (B, T) of the C-branch; the anomaly score is their sigmoid.
+        aligned: (B, T, C) alignment map of the F-branch; a snippet's classes are its softmax. None without F-branch.
+        classes: (C, F) class features before a video colours them; None without F-branch.
     """
 
     logits: torch.Tensor
+    aligned: torch.Tensor | None = None
+    classes: torch.Tensor | None = None
 
 
 class Detector(nn.Module):
-    """Captions of a video -> an anomaly logit per snippet."""
+    """Frames and captions of a video -> an anomaly logit per snippet, and which class it looks like.
 
-    def __init__(self, text: TextBranch, c_branch: CBranch) -> None:
+    Args:
+        visual: of the frames' features; None: a detector of captions alone.
+        text: of the captions; None: a detector of frames alone.
+        fusion: (visual or None, text or None) -> (B, T, F).
+        c_branch: is it an anomaly?
+        f_branch: which one? None: not asked.
+        names: called without arguments, (C, E) features of the class names; None without F-branch.
+        length: every video is padded to so many snippets and longer ones are cut into chunks, as published; 0: no.
+    """
+
+    def __init__(
+        self,
+        visual: VisualBranch | None,
+        text: TextBranch | None,
+        fusion: nn.Module,
+        c_branch: CBranch,
+        f_branch: FBranch | None = None,
+        names: nn.Module | None = None,
+        length: int = 0,
+    ) -> None:
         super().__init__()
-        self.text = text
-        self.c_branch = c_branch
+        self.visual, self.text, self.fusion = visual, text, fusion
+        self.c_branch, self.f_branch, self.names = c_branch, f_branch, names
+        self.length = length
 
     def forward(self, batch: Batch) -> Outputs:
-        """Text branch, then C-branch; with no visual features the text is all that is fused."""
-        fused = self.text(batch.text, batch.covered, batch.mask)
-        return Outputs(logits=self.c_branch(fused))
+        """A batch through both branches, fusion, and both heads."""
+        snippets = batch.mask.shape[1]
+        batch = padded(batch, self.length)
+        seen = self.visual(batch.visual, batch.mask) if self.visual is not None else None
+        said = self.text(batch.text, batch.covered, batch.mask) if self.text is not None else None
+        fused = self.fusion(seen, said)
+        logits = self.c_branch(fused)
+        if self.f_branch is None or self.names is None:
+            return Outputs(logits[:, :snippets])
+        aligned, classes = self.f_branch(fused, logits, self.names(), batch.mask)
+        return Outputs(logits[:, :snippets], aligned[:, :snippets], classes)
 
     @torch.no_grad()
-    def scores(self, text: torch.Tensor, covered: torch.Tensor) -> torch.Tensor:
-        """Anomaly scores of one whole video: text (T, E), covered (T,) bool -> (T,) in [0, 1].
+    def infer(self, video: Batch) -> Outputs:
+        """Outputs of one whole video (B = 1), in eval mode; the training mode is left as it was found.
 
-        Leaves the training mode as it found it.
+        Where a length is set, the video is cut into chunks of it that know nothing of each other, as published.
         """
         training = self.training
         self.eval()
-        mask = torch.ones_like(covered)[None]
-        target = text.new_zeros(1, 1)
-        logits = self(Batch(text=text[None], covered=covered[None], mask=mask, target=target)).logits
+        snippets = video.mask.shape[1]
+        found = self(chunked(video, self.length) if self.length and snippets > self.length else video)
         self.train(training)
-        return torch.sigmoid(logits[0])
+        aligned = found.aligned
+        return Outputs(
+            logits=found.logits.reshape(1, -1)[:, :snippets],
+            aligned=None if aligned is None else aligned.reshape(1, -1, aligned.shape[2])[:, :snippets],
+            classes=found.classes,
+        )
+
+    def scores(self, video: Batch) -> torch.Tensor:
+        """Anomaly scores (T,) in [0, 1] of one whole video (B = 1)."""
+        return torch.sigmoid(self.infer(video).logits[0])
 
 
-def build(settings: ModelSettings, width: int) -> Detector:
-    """A detector with fresh weights for text features of this width, drawn from torch's generator.
+def padded(batch: Batch, length: int) -> Batch:
+    """A batch with zeros and false up to `length` snippets; 0, or a batch as long: as it is."""
+    missing = length - batch.mask.shape[1]
+    if missing <= 0:
+        return batch
+    wide = (0, 0, 0, missing)
+    return Batch(
+        text=None if batch.text is None else functional.pad(batch.text * batch.mask[..., None], wide),
+        covered=None if batch.covered is None else functional.pad(batch.covered, (0, missing)),
+        mask=functional.pad(batch.mask, (0, missing)),
+        target=batch.target,
+        visual=None if batch.visual is None else functional.pad(batch.visual * batch.mask[..., None], wide),
+        names=batch.names,
+    )
 
-    Raises:
-        SettingError: no temporal module of that name, or a width that the multi-scale network cannot split.
+
+def chunked(video: Batch, length: int) -> Batch:
+    """One video (B = 1) as a batch of chunks of `length` snippets, the last one padded.
+
+    Published code adds a chunk of padding behind a video of a whole number of chunks; its scores are cut off again.
     """
-    if width % 8:
-        raise SettingError(f"text width {width}", "is not a multiple of 8", "Embed with another encoder.")
-    plug = pick(TEMPORAL, settings.temporal, "temporal module")
-    temporal = getattr(settings, settings.temporal, plug()).build(width)
-    branch = TextBranch(width, temporal, MTN(width), settings.dropout, settings.scale or width**0.5)
-    return Detector(branch, CBranch(width, int(settings.ffn * width)))
+    chunks = -(-video.mask.shape[1] // length)
+    whole = padded(video, chunks * length)
+
+    def cut(part: torch.Tensor | None) -> torch.Tensor | None:
+        return None if part is None else part.reshape(chunks, length, *part.shape[2:])
+
+    return Batch(
+        text=cut(whole.text),
+        covered=cut(whole.covered),
+        mask=whole.mask.reshape(chunks, length),
+        target=video.target.expand(chunks, -1),
+        visual=cut(whole.visual),
+    )

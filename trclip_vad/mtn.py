@@ -8,6 +8,7 @@ ends anyway, and enters neither the normalisation's statistics nor the non-local
 from __future__ import annotations
 
 import torch
+from torch import distributed as dist
 from torch import nn
 
 DILATIONS = (1, 2, 4)
@@ -65,11 +66,29 @@ class NonLocal(nn.Module):
 
 
 class MaskedNorm(nn.BatchNorm1d):
-    """Batch normalisation over the real snippets alone; padding comes out as zero."""
+    """Batch normalisation over the real snippets alone, of all processes; padding comes out as zero."""
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         """x (B, width, T), mask (B, T)."""
         rows = x.transpose(1, 2)
         out = torch.zeros_like(rows)
-        out[mask] = super().forward(rows[mask])
+        real = rows[mask]
+        several = self.training and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+        out[mask] = (self._over_processes(real) if several else super().forward(real)).to(rows.dtype)
         return out.transpose(1, 2)
+
+    def _over_processes(self, rows: torch.Tensor) -> torch.Tensor:
+        """rows (n, width), n of this process. The statistics, and their gradients, are of all of them."""
+        from torch.distributed.nn.functional import all_reduce
+
+        count = rows.new_full((1,), len(rows))
+        mean, total = all_reduce(torch.cat([rows.sum(dim=0), count])).split([rows.shape[1], 1])
+        mean = mean / total
+        variance = all_reduce((rows - mean).square().sum(dim=0)) / total
+        assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * total / (total - 1), self.momentum)
+            if self.num_batches_tracked is not None:
+                self.num_batches_tracked += 1
+        return (rows - mean) / (variance + self.eps).sqrt() * self.weight + self.bias

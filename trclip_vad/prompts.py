@@ -77,3 +77,17 @@ class ResidualNames(nn.Module):
     def forward(self) -> torch.Tensor:
         """(C, E)."""
         return self.vectors + self.residual
+
+
+class FixedNames(nn.Module):
+    """Class features (C, E) that training has ended with."""
+
+    vectors: torch.Tensor
+
+    def __init__(self, vectors: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("vectors", vectors)
+
+    def forward(self) -> torch.Tensor:
+        """(C, E)."""
+        return self.vectors

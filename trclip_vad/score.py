@@ -1,37 +1,35 @@
-"""Scoring: timed captions of any video become a score per snippet, events, and a picture of the curve."""
+"""Scoring: timed captions, or the frames of any video, become a score per snippet, events, and a picture."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rewrite import manifest
-from rewrite.captions import read_captions
-from rewrite.errors import CorpusError, InputError, ModelError
 from rewrite.lock import one_writer
-from rewrite.records import Caption, text_id
+from rewrite.records import text_id
 from rewrite.reporter import Reporter, Silent
 from rewrite.settings import setting
-from trclip_vad import checkpoint
 from trclip_vad.batch import STRIDE
-from trclip_vad.encoders import ENCODERS, Encoder
 from trclip_vad.evaluate import load
-from trclip_vad.grid import grid, span, spread
+from trclip_vad.score_input import Whole, read_inputs
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from trclip_vad.model import Outputs
+
 ROWS = "scores.jsonl"
-LONGEST = 1_000_000  # snippets, six days at 30 frames a second: beyond that a time is a mistake
 
 
 @dataclass(frozen=True)
 class ScoreSettings:
     """How captions are laid on a grid and curves become events."""
 
-    fps: float = setting(30.0, "frames per second of the videos, to place captions timed in seconds")
+    fps: float = setting(30.0, "frames per second, to place captions in seconds, where no video file tells it")
     threshold: float = setting(0.5, "score from which a snippet belongs to an event")
     pictures: bool = setting(True, "draw a PNG per video")
 
@@ -47,50 +45,61 @@ def score(
     encoder_model: str | None = None,
     settings: ScoreSettings = ScoreSettings(),
     reporter: Reporter = Silent(),
+    captions: Path | None = None,
+    image_model: str | None = None,
 ) -> dict[str, Any]:
-    """Scores every video of a caption file.
+    """Scores every video of a caption file, or of a folder of videos, whichever the run was trained to read.
 
     Args:
-        source: captions that name their `video`, and `snippet` or `start` and `end`.
+        source: captions that name their `video`, and `snippet` or `start` and `end`; for a run that sees frames, a
+            video or a folder of them.
         out: gets `scores.jsonl` and a `<video>.png` each; what lies there of an earlier scoring is replaced.
-        encoder_model: the sentence encoder's folder; none: where the bank was embedded with it.
+        encoder_model, image_model: folders of the encoders; none: where they were when the run was trained.
+        captions: of the videos, for a run that was trained with both.
 
     Returns:
         `{"run_id", "videos": [{"video", "fps", "stride", "scores", "covered", "events": [[start, end) seconds]}]}`.
 
     Raises:
-        InputError: a caption without video or place in time.
-        ModelError: the encoder is missing, or is not the one the run was trained with.
+        InputError: nothing to score, a broken video, a caption without video or place in time.
+        ModelError: an encoder is missing, or is not the one the run was trained with.
+        SettingError: captions that the run cannot read, or none where it was never trained without.
         CorpusError: the run is missing, unfinished or edited.
     """
-    import torch
-
     trained = manifest.verify(run, "run")
-    encoder = _encoder(run, trained, encoder_model)
-    videos = _by_video(source)
+    inputs = read_inputs(run, trained, source, captions, encoder_model, image_model, settings.fps)
     detector = load(run, trained)
-    rows = []
+    labels, rows = trained["labels"], []
     with one_writer(out):
-        with reporter.step("score", len(videos), "videos") as step:
-            for name, captions in videos.items():
-                length = _length(captions, settings.fps)
-                spans = [span(c, settings.fps, length, source) or (0, 0) for c in captions]
-                text, covered = spread(grid(spans, length), encoder.encode([c.text for c in captions]))
-                scores = detector.scores(torch.from_numpy(text), torch.from_numpy(covered)).numpy()
-                row = {
-                    "video": name,
-                    "fps": settings.fps,
-                    "stride": STRIDE,
-                    "scores": [round(float(s), 6) for s in scores],
-                    "covered": [bool(c) for c in covered],
-                    "events": events(scores, settings),
-                }
+        with reporter.step("score", len(inputs), "videos") as step:
+            for video in inputs:
+                row = _row(video, detector.infer(video.batch), labels, settings)
                 if settings.pictures:
-                    manifest.write_atomic(out / picture_name(name), draw(row, settings.threshold))
+                    manifest.write_atomic(out / picture_name(video.name), draw(row, settings.threshold))
                 rows.append(row)
                 step.advance()
         manifest.write_atomic(out / ROWS, manifest.jsonl_chunks(rows))
     return {"run_id": trained["run_id"], "videos": rows}
+
+
+def _row(video: Whole, found: Outputs, labels: Sequence[str], settings: ScoreSettings) -> dict[str, Any]:
+    import torch
+
+    scores = torch.sigmoid(found.logits[0]).numpy()
+    covered = video.batch.covered
+    row: dict[str, Any] = {
+        "video": video.name,
+        "fps": video.fps,
+        "stride": STRIDE,
+        "scores": [round(float(s), 6) for s in scores],
+        "covered": [bool(c) for c in covered[0]] if covered is not None else [],
+        "events": events(scores, settings, video.fps),
+    }
+    if found.aligned is not None:  # the class of an event: the likeliest anomaly over its snippets
+        seconds, classes = STRIDE / video.fps, torch.softmax(found.aligned[0], dim=1)
+        spans = [(round(start / seconds), round(end / seconds)) for start, end in row["events"]]
+        row["classes"] = [labels[1 + int(classes[a:b, 1:].mean(dim=0).argmax())] for a, b in spans]
+    return row
 
 
 def table(found: dict[str, Any]) -> list[str]:
@@ -99,14 +108,17 @@ def table(found: dict[str, Any]) -> list[str]:
 
     lines = []
     for row in found["videos"]:
-        shown = ", ".join(f"{start:.1f}-{end:.1f} s" for start, end in row["events"]) or "no event"
+        kinds = row.get("classes") or [""] * len(row["events"])
+        spans = zip(row["events"], kinds, strict=True)
+        shown = ", ".join(f"{start:.1f}-{end:.1f} s {one_line(kind)}".rstrip() for (start, end), kind in spans)
+        shown = shown or "no event"
         lines.append(f"{one_line(row['video'])}: {len(row['scores'])} snippets, top {max(row['scores']):.3f}; {shown}")
     return lines
 
 
-def events(scores: np.ndarray, settings: ScoreSettings) -> list[list[float]]:
+def events(scores: np.ndarray, settings: ScoreSettings, fps: float | None = None) -> list[list[float]]:
     """Half-open [start, end) seconds of each run of snippets at or above the threshold."""
-    seconds = STRIDE / settings.fps
+    seconds = STRIDE / (fps or settings.fps)
     found: list[list[float]] = []
     for index, value in enumerate(scores):
         if value < settings.threshold:
@@ -149,34 +161,3 @@ def draw(row: dict[str, Any], threshold: float) -> bytes:
     file = io.BytesIO()
     FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
     return file.getvalue()
-
-
-def _by_video(source: Path) -> dict[str, list[Caption]]:
-    videos: dict[str, list[Caption]] = {}
-    for caption in read_captions(source):
-        if caption.video is None:
-            raise InputError(source, f"caption {caption.id!r} names no video", "Give each caption its video.")
-        videos.setdefault(caption.video, []).append(caption)
-    return videos
-
-
-def _length(captions: list[Caption], fps: float) -> int:
-    """T: up to the end of the last caption; nothing is known of the video behind it."""
-    ends = [place[1] for c in captions if (place := span(c, fps, LONGEST, f"video {c.video}"))]
-    if len(ends) < len(captions) or max(ends) == LONGEST:
-        raise InputError(f"video {captions[0].video}", "a caption lies days behind its start", "Are its times seconds?")
-    return max(ends)
-
-
-def _encoder(run: Path, trained: dict[str, Any], model: str | None) -> Encoder:
-    """The encoder the run was trained with, proven by its digest."""
-    name = trained["encoder"]["encoder"]
-    if name not in ENCODERS:
-        raise CorpusError(run, f"was trained with the encoder {name!r}, unknown here", "Use the version that made it.")
-    place = model or checkpoint.read_places(run).get("encoder")
-    if place is None:
-        raise ModelError(run, "does not say where its encoder lies", "Give it by --encoder.")
-    found: Encoder = ENCODERS[name](model=place)
-    if found.identity() != trained["encoder"]:
-        raise ModelError(place, "is not the encoder this run was trained with", "Give that one by --encoder.")
-    return found

@@ -9,23 +9,25 @@ normal video must come out lower than those of the anomalous one: a detector tha
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import torch
+from trclip_vad.sampling import whole
 
+if TYPE_CHECKING:
+    from trclip_vad.batch import Batch
     from trclip_vad.model import Detector
-    from trclip_vad.text_bank import Bank
+    from trclip_vad.paired import Paired
 
 NAMES = ("auc", "ap", "splice")
 SNIPPETS = 256  # T at most, whatever training used: recipes are compared on one grid
 
 
-def validate(detector: Detector, bank: Bank, held: Sequence[int], draw: Callable[..., int]) -> dict[str, float]:
+def validate(detector: Detector, data: Paired, held: Sequence[int], draw: Callable[..., int]) -> dict[str, float]:
     """`auc`, `ap` over videos and `splice` (AUC over snippets); empty without both kinds of videos.
 
     Args:
-        held: indices into the bank's training half.
+        held: indices into the training half.
         draw: a seeded hash of its arguments; says which normal video surrounds which anomalous one.
     """
     import torch
@@ -33,25 +35,26 @@ def validate(detector: Detector, bank: Bank, held: Sequence[int], draw: Callable
 
     from trclip_vad.losses import top_k_mean
 
-    normal = (bank.classes[0],)
+    normal = (data.classes[0],)
     kinds: dict[bool, list[int]] = {True: [], False: []}
     for index in held:
-        kinds[bank.labels[index] != normal].append(index)
+        kinds[data.labels[index] != normal].append(index)
     if not kinds[True] or not kinds[False]:
         return {}
-    read = {i: _tensors(bank, i) for i in held}
+    device = next(detector.parameters()).device
+    read = {i: whole(data, i, SNIPPETS).to(device) for i in held}
     says = []
     for index in held:
-        scores = detector.scores(*read[index])
+        scores = detector.scores(read[index])
         says.append(float(top_k_mean(scores[None], torch.ones_like(scores, dtype=torch.bool)[None])))
-    truth = [bank.labels[i] != normal for i in held]
+    truth = [data.labels[i] != normal for i in held]
     inside, spliced = [], []
     for index in kinds[True]:
-        around = kinds[False][draw("splice", bank.names[index]) % len(kinds[False])]
-        half = len(read[around][1]) // 2
-        text, covered = (torch.cat([n[:half], a, n[half:]]) for a, n in zip(read[index], read[around], strict=True))
-        inside += [half <= t < half + len(read[index][1]) for t in range(len(covered))]
-        spliced += detector.scores(text, covered).tolist()
+        around = kinds[False][draw("splice", data.names[index]) % len(kinds[False])]
+        half, length = read[around].mask.shape[1] // 2, read[index].mask.shape[1]
+        both = splice(read[index], read[around], half)
+        inside += [half <= t < half + length for t in range(both.mask.shape[1])]
+        spliced += detector.scores(both).tolist()
     return {
         "auc": float(roc_auc_score(truth, says)),
         "ap": float(average_precision_score(truth, says)),
@@ -59,8 +62,13 @@ def validate(detector: Detector, bank: Bank, held: Sequence[int], draw: Callable
     }
 
 
-def _tensors(bank: Bank, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+def splice(inner: Batch, around: Batch, at: int) -> Batch:
+    """One video (B = 1) set into another before its snippet `at`."""
     import torch
 
-    text, covered = bank.text(index, 0, SNIPPETS)
-    return torch.from_numpy(text), torch.from_numpy(covered)
+    def joined(a: torch.Tensor | None, n: torch.Tensor | None) -> torch.Tensor | None:
+        return None if a is None or n is None else torch.cat([n[:, :at], a, n[:, at:]], dim=1)
+
+    mask = torch.cat([around.mask, inner.mask], dim=1)
+    text, covered = joined(inner.text, around.text), joined(inner.covered, around.covered)
+    return replace(inner, text=text, covered=covered, mask=mask, visual=joined(inner.visual, around.visual))
