@@ -67,7 +67,7 @@ def build(settings: ModelSettings, widths: Widths, names: nn.Module | None = Non
         )
     both = widths.visual and widths.text
     fusion = (pick(FUSIONS, settings.fusion, "fusion") if both else Single)(widths.visual, widths.text)
-    hidden = int(settings.ffn * fusion.width)
+    hidden = int((settings.ffn or (4.0 if published else 1.0)) * fusion.width)
     return Detector(
         visual,
         text,

@@ -50,12 +50,14 @@ class ModelSettings:
     fusion: str = setting("concat", "a name of FUSIONS: how frames and captions become one")
     scale: float = setting(0.0, "factor of the captions' vectors; 0: sqrt(E) for unit vectors, 1 for others")
     dropout: float = setting(0.7, "share of a branch's features set to zero while training; published: 0.7")
-    ffn: float = setting(4.0, "hidden width of the heads' feed-forward parts, in multiples of F; published: 4")
+    ffn: float | None = setting(
+        None, "hidden width of the heads' feed-forward parts, in multiples of F; none: published 4, clean 1"
+    )
 
     def __post_init__(self) -> None:
         if not 0 <= self.dropout < 1:
             raise ValueError("the dropout must lie in [0, 1)")
-        if self.ffn <= 0 or self.scale < 0:
+        if (self.ffn is not None and self.ffn <= 0) or self.scale < 0:
             raise ValueError("ffn must be positive, scale not negative")
 
 

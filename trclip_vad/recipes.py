@@ -19,7 +19,7 @@ def demo() -> Config:
         snippets=64,
         text=TextSettings(rewrites=True),
         classes=ClassSettings(encoder="clip"),
-        model=ModelSettings(temporal="lgm_mamba", dropout=0.5, ffn=1.0),
+        model=ModelSettings(temporal="lgm_mamba", dropout=0.5),
         optimiser=Optimiser(lr=5e-4, weight_decay=0.05),
         epochs=20,
         batch=32,
@@ -39,7 +39,7 @@ def demo_text() -> Config:
         recipe="demo_text",
         snippets=64,
         text=TextSettings(rewrites=True),
-        model=ModelSettings(dropout=0.5, ffn=1.0),
+        model=ModelSettings(dropout=0.5),
         optimiser=Optimiser(lr=5e-4, weight_decay=0.05),
         epochs=20,
         batch=32,
@@ -58,7 +58,7 @@ def ucf_crime() -> Config:
 
     Published are lr 7e-5, a tenth at epochs 4 and 8, ten epochs of all ten crops, batches of 64 + 64. Not taken over:
     the choice by test videos, the return to the best weights, and the eval mode in which most of an epoch ran.
-    `--set model.variant=published` reads padding as the published model does.
+    `--set model.variant=published` gives the published model, its widths and its reading of padding.
     """
     return Config(
         recipe="ucf_crime",
@@ -104,7 +104,7 @@ def ucf_text() -> Config:
         recipe="ucf_text",
         snippets=16,
         text=TextSettings(rewrites=False),
-        model=ModelSettings(dropout=0.9, ffn=1.0),
+        model=ModelSettings(dropout=0.9),
         optimiser=Optimiser(lr=3e-4, weight_decay=0.01),
         epochs=10,
         batch=128,
