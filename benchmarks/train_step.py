@@ -1,10 +1,10 @@
-"""One training step at UCF-Crime's size: `python benchmarks/train_step.py [--json]`. Forward, losses, backward, AdamW.
+"""One training step at UCF-Crime's size: `python benchmarks/train_step.py [--json]`. Forward, losses, backward.
 
-Side by side in one run: VadCLIP's model (frames, LGT as published), the same with `lgm_mamba` clean in its place, and the
-whole TrCLIP-VAD, clean: frames and captions. Features are random numbers; class names go through a text tower of CLIP
-ViT-B/16's size with random weights, as frozen as a real one. Time: the best of several rounds. Memory: a process per
-model, its peak resident size (VmHWM, Linux). The floor is the time of the multiplications of its weights alone, at the
-rate of one large matrix product measured in the same run.
+Side by side in one run: VadCLIP's model (frames, LGT as published), the same with `lgm_mamba` clean in its place, and
+the whole TrCLIP-VAD, clean: frames and captions; AdamW each. Features are random numbers; class names go through a
+text tower of CLIP ViT-B/16's size with random weights, as frozen as a real one. Time: the best of several rounds.
+Memory: a process per model, its peak resident size (VmHWM, Linux). The floor is the time of the multiplications of its
+weights alone, at the rate of one large matrix product measured in the same run.
 """
 
 from __future__ import annotations

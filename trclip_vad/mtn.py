@@ -85,7 +85,8 @@ class MaskedNorm(nn.BatchNorm1d):
         mean, total = all_reduce(torch.cat([rows.sum(dim=0), count])).split([rows.shape[1], 1])
         mean = mean / total
         variance = all_reduce((rows - mean).square().sum(dim=0)) / total
-        assert self.running_mean is not None and self.running_var is not None
+        assert self.running_mean is not None
+        assert self.running_var is not None
         assert self.momentum is not None
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)
