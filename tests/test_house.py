@@ -18,6 +18,7 @@ MATH = ["prompts.py", "mtn.py", "branches.py", "model.py", "losses.py", "metrics
 MATH += ["scan.py", "scan_chunked.py", "scan_native.py", "mamba.py", "quad.py", "local.py", "graph.py"]
 MATH += [f"temporal/{name}.py" for name in ("identity", "lgt", "lgm_mamba", "variants")]
 DOORS = {"text_bank", "encoders", "checkpoint", "train", "evaluate", "score", "datasets", "validation"}
+DOORS |= {"clip", "features", "extract", "video"}
 SOURCES = sorted([ROOT / "cli.py", *(ROOT / "rewrite").rglob("*.py"), *(ROOT / "trclip_vad").rglob("*.py")])
 
 
