@@ -53,7 +53,7 @@ def test_an_image_encoder_keeps_order_and_a_frame_its_vector_in_any_company(name
     assert encoder.encode([]).shape == (0, encoder.width)
     assert encoder.identity() == IMAGE_ENCODERS[name](model=str(clip), batch=1).identity()
     assert json.loads(json.dumps(encoder.identity())) == encoder.identity()
-    with pytest.raises(SettingError, match="crop 10: .* has none"):
+    with pytest.raises(SettingError, match=r"crop 10: .* has none"):
         encoder.encode(frames, crop=10)
 
 
@@ -177,7 +177,7 @@ def test_a_damaged_or_foreign_folder_is_told_in_one_line(clip: Path, tmp_path: P
     (folder / "config.json").write_text("{")
     with pytest.raises(ModelError, match="cannot be read"):
         ClipImages(model=str(folder)).identity()
-    with pytest.raises(ModelError, match="it has no config.json"):
+    with pytest.raises(ModelError, match=r"it has no config\.json"):
         ClipImages(model=str(tmp_path)).identity()
     with pytest.raises(ModelError, match="is a 'bert', and has no CLIP vision tower"):
         ClipImages(model=str(edited(clip, tmp_path / "bert", model_type="bert"))).identity()
