@@ -248,9 +248,7 @@ def features(
         str, typer.Option(help="CLIP image tower: a folder, or a hub name in the local cache.")
     ] = "openai/clip-vit-base-patch16",
     crops: Annotated[str, typer.Option(help="one (the centre) or ten.")] = "one",
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="E.g. encoder.batch=256, dataset.keep=all.")
-    ] = None,
+    set_: Set = None,
     json: Json = False,
 ) -> None:
     """Encode the videos of a data set with a frozen CLIP image tower."""

@@ -127,7 +127,7 @@ def fine(runs: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def paired(bank: Path, found: dict[str, Any], folders: dict[str, list[Path]], arm: str, own: str) -> dict[str, Any]:
-    """Arm minus the recipe: by seed (Student over seeds), and by paired draws of videos on scores averaged over seeds."""
+    """Arm minus the recipe: by seed (Student), and by paired draws of videos on scores averaged over seeds."""
     from trclip_vad.evaluate import frames_of
     from trclip_vad.metrics import paired_bootstrap
     from trclip_vad.paired import open_paired

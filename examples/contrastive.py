@@ -11,6 +11,7 @@ about real pictures.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,13 +21,15 @@ from typing import Any
 
 import torch
 
-from examples.street_frames import Frames, read_frames, scaled
-from examples.tiny_clip import TinyCLIP, TinyConfig, contrastive_loss, save, tokenize
+from examples.street_frames import Frames, prepared, read_frames
+from examples.tiny_clip import contrastive_loss, encode_pictures, encode_tokens, save, saved, tiny_clip
 from rewrite import CorpusSampler
+from rewrite.corpus import open_corpus
 from rewrite.errors import InputError, TrclipError
 from rewrite.manifest import json_bytes, write_atomic
 from rewrite.reporter import Reporter, Silent
 from rewrite.terminal import Terminal
+from trclip_vad.clip import tokenize
 
 # What an arm reads: how the sampler is made. One original=1 arm is the caption alone, which is also the duplicated
 # control here: every arm draws one text per step, so it takes the same steps.
@@ -45,14 +48,14 @@ class Settings:
     Attributes:
         epochs: passes over the training snippets.
         batch: pairs a step.
-        lr: of AdamW, falling to zero along a cosine.
+        lr: of AdamW, rising over the first twentieth of the steps, then falling to zero along a cosine.
         seeds: 0 ... seeds - 1: start, order of pictures, draws of words.
         videos: training videos used; None: all.
     """
 
-    epochs: int = 12
+    epochs: int = 20
     batch: int = 128
-    lr: float = 1e-3
+    lr: float = 3e-3
     seeds: int = 3
     videos: int | None = None
 
@@ -68,20 +71,16 @@ def contrast(
     Raises:
         TrclipError: world or corpus is missing, edited, or of another world.
     """
-    shape = TinyConfig()
-    size = shape.width, shape.height
-    train = read_frames(world, "train", size, settings.videos).captioned()
-    test = read_frames(world, "test", size).captioned()
+    train = read_frames(world, "train", settings.videos).captioned()
+    test = read_frames(world, "test").captioned()
     measured: dict[str, list[dict[str, float]]] = {arm: [] for arm in ARMS}
     for seed in range(settings.seeds):
         for arm, made in ARMS.items():
             sampler = CorpusSampler(corpus, seed=seed, **made)
-            seen = train.known(set(sampler.ids))
-            if len(seen.ids) < 2:
-                raise InputError(corpus, f"describes no training snippet of {world}", "Rewrite that world's captions.")
+            seen = _described(train, sampler, corpus, world)
             model = train_one(seen, sampler, settings, seed)
             measured[arm].append(retrieval(model, test))
-            save(model, out / f"{arm}-{seed}", arm=arm, seed=seed, corpus=sampler_id(corpus))
+            save(model, out / f"{arm}-{seed}", arm=arm, seed=seed, corpus=open_corpus(corpus).id)
             reporter.say(f"seed {seed}, {arm}: " + ", ".join(f"{k} {v:.3f}" for k, v in measured[arm][-1].items()))
     found = {
         "arms": {arm: _over_seeds(runs) for arm, runs in measured.items()},
@@ -97,15 +96,29 @@ def contrast(
     return found
 
 
-def sampler_id(corpus: Path) -> str:
-    """The id of the corpus an encoder learned from."""
-    from rewrite.corpus import open_corpus
+def train_encoder(world: Path, corpus: Path, out: Path, settings: Settings = Settings(), seed: int = 0) -> None:
+    """One toy CLIP from captions and rewrites, saved in `out`; the same one is not trained twice.
 
-    return open_corpus(corpus).id
+    Raises:
+        TrclipError: world or corpus is missing, edited, or of another world; `out` cannot be written.
+    """
+    about = {"arm": "rewrites", "seed": seed, "corpus": open_corpus(corpus).id, "settings": asdict(settings)}
+    if saved(out, **about):
+        return
+    sampler = CorpusSampler(corpus, seed=seed, **ARMS["rewrites"])
+    frames = read_frames(world, "train", settings.videos).captioned()
+    save(train_one(_described(frames, sampler, corpus, world), sampler, settings, seed), out, **about)
 
 
-def train_one(frames: Frames, words: Callable[[str, int], str], settings: Settings, seed: int) -> TinyCLIP:
-    """One encoder.
+def _described(frames: Frames, sampler: CorpusSampler, corpus: Path, world: Path) -> Frames:
+    found = frames.known(set(sampler.ids))
+    if len(found.ids) < 2:
+        raise InputError(corpus, f"describes no training snippet of {world}", "Rewrite that world's captions.")
+    return found
+
+
+def train_one(frames: Frames, words: Callable[[str, int], str], settings: Settings, seed: int) -> Any:
+    """One encoder, a CLIPModel.
 
     Args:
         words: (caption id, epoch) -> the text to read, e.g. a CorpusSampler.
@@ -127,21 +140,25 @@ def _alone(seed: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _train(frames: Frames, words: Callable[[str, int], str], settings: Settings) -> TinyCLIP:
-    model = TinyCLIP()
+def _train(frames: Frames, words: Callable[[str, int], str], settings: Settings) -> Any:
+    model = tiny_clip()
+    pixels = prepared(frames.pixels)
     order = [torch.randperm(len(frames.ids)) for _ in range(settings.epochs)]
     caption = {text: number for number, text in enumerate(dict.fromkeys(frames.texts))}
     which = torch.tensor([caption[text] for text in frames.texts])
     optimiser = torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=0.05)
     steps = settings.epochs * -(-len(frames.ids) // settings.batch)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    rise = max(1, steps // 20)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: min((step + 1) / rise, 1.0) * (1 + math.cos(math.pi * step / steps)) / 2
+    )
     model.train()
     for epoch, places in enumerate(order):
         for chosen in places.split(settings.batch):
             said = tokenize([words(frames.ids[place], epoch) for place in chosen.tolist()])
             same = which[chosen][:, None] == which[chosen][None, :]
-            pictures = model.encode_pictures(scaled(frames.pixels[chosen]))
-            loss = contrastive_loss(pictures, model.encode_tokens(said), model.scale, same)
+            pictures = encode_pictures(model, pixels[chosen])
+            loss = contrastive_loss(pictures, encode_tokens(model, said), model.logit_scale, same)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -150,12 +167,12 @@ def _train(frames: Frames, words: Callable[[str, int], str], settings: Settings)
 
 
 @torch.no_grad()
-def retrieval(model: TinyCLIP, frames: Frames) -> dict[str, float]:
+def retrieval(model: Any, frames: Frames) -> dict[str, float]:
     """Recall at 1 and 10 in both directions; a picture's right texts and a text's right pictures share a caption."""
     texts = list(dict.fromkeys(frames.texts))
     right = torch.tensor([texts.index(text) for text in frames.texts])
-    pictures = torch.cat([model.encode_pictures(scaled(part)) for part in frames.pixels.split(256)])
-    near = pictures @ model.encode_texts(texts).T
+    pictures = torch.cat([encode_pictures(model, part) for part in prepared(frames.pixels).split(256)])
+    near = pictures @ encode_tokens(model, tokenize(texts)).T
     found = {}
     for k in (1, 10):
         best = near.topk(min(k, len(texts)), dim=1).indices

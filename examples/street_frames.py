@@ -8,9 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from examples.tiny_clip import PREPARATION
 from rewrite.errors import InputError
 from trclip_vad.batch import STRIDE, Video
 from trclip_vad.datasets.synthetic import Synthetic
+from trclip_vad.video import Film
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Frames:
     """N snippets of one split.
 
     Attributes:
-        pixels: (N, 3, height, width) bytes.
+        pixels: (N, SIDE, SIDE, 3) bytes.
         ids: the captions' ids; "" where a snippet has none.
         texts: the captions; "" where a snippet has none.
         labels: the class of the snippet by the frame truth, "Normal" outside of it; "" in training videos.
@@ -42,18 +44,15 @@ class Frames:
         return Frames(self.pixels[places], *lists)
 
 
-def read_frames(world: Path, split: str, size: tuple[int, int], videos: int | None = None) -> Frames:
-    """The snippets of a split's first videos.
-
-    Args:
-        size: width and height, pixels.
+def read_frames(world: Path, split: str, videos: int | None = None) -> Frames:
+    """The snippets of a split's first videos, scaled as the toy CLIP wants them.
 
     Raises:
         InputError: the world, or a video of it, is missing or broken.
     """
     pixels, ids, texts, labels = [], [], [], []  # type: list[Tensor], list[str], list[str], list[str]
     for video in Synthetic(world).videos(split)[:videos]:
-        pixels.append(_middles(world / "videos" / f"{video.name}.mp4", video, size))
+        pixels.append(_middles(world / "videos" / f"{video.name}.mp4", video))
         said = {caption.snippet: caption for caption in video.captions}
         ids += [said[t].id if t in said else "" for t in range(video.snippets)]
         texts += [said[t].text if t in said else "" for t in range(video.snippets)]
@@ -61,9 +60,9 @@ def read_frames(world: Path, split: str, size: tuple[int, int], videos: int | No
     return Frames(torch.cat(pixels), ids, texts, labels)
 
 
-def scaled(pixels: Tensor) -> Tensor:
-    """Bytes -> [-1, 1]."""
-    return pixels.float() / 127.5 - 1
+def prepared(pixels: Tensor) -> Tensor:
+    """(N, SIDE, SIDE, 3) bytes -> (N, 3, SIDE, SIDE), normalised as the toy CLIP's preprocessing says."""
+    return torch.stack([torch.from_numpy(PREPARATION.cut(picture, 0)) for picture in pixels.numpy()])
 
 
 def _middle(video: Video, snippet: int) -> int:
@@ -78,20 +77,8 @@ def _label(video: Video, snippet: int) -> str:
     return video.labels[0] if inside else "Normal"
 
 
-def _middles(path: Path, video: Video, size: tuple[int, int]) -> Tensor:
-    import av
-
-    wanted = {_middle(video, t) for t in range(video.snippets)}
-    width, height = size
-    try:
-        with av.open(str(path)) as film:
-            found = [
-                torch.from_numpy(frame.reformat(width=width, height=height, format="rgb24").to_ndarray())
-                for number, frame in enumerate(film.decode(video=0))
-                if number in wanted
-            ]
-    except (OSError, av.FFmpegError) as error:
-        raise InputError(path, f"cannot be read ({error})", "Write the world again, with frames.") from None
+def _middles(path: Path, video: Video) -> Tensor:
+    found = [torch.from_numpy(PREPARATION.scaled(frame).copy()) for frame in Film(path)]
     if len(found) != video.snippets:
-        raise InputError(path, f"has {len(found)} of {video.snippets} snippets", "Write the world again.")
-    return torch.stack(found).permute(0, 3, 1, 2).contiguous()
+        raise InputError(path, f"has {len(found)} of {video.snippets} snippets", "Write the world again, with frames.")
+    return torch.stack(found)

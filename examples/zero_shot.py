@@ -15,14 +15,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+import numpy as np
 
-from examples.street_frames import Frames, read_frames, scaled
-from examples.tiny_clip import TinyCLIP, load
+from examples.street_frames import Frames, read_frames
 from rewrite import CorpusSampler
 from rewrite.errors import InputError, TrclipError
+from trclip_vad.clip import ClipImages, ClipTexts
 
 DRAWS = 5  # of random words, and the spread over them is told
 
@@ -36,17 +34,19 @@ def zero_shot(encoder: Path, world: Path, classes: Path, draws: int = DRAWS) -> 
     Raises:
         TrclipError: encoder, world or corpus is missing or edited; the corpus lacks a class of the world.
     """
-    model = load(encoder)
-    frames = read_frames(world, "test", (model.config.width, model.config.height))
+    frames, words = read_frames(world, "test"), ClipTexts(model=str(encoder))
+    pictures = ClipImages(model=str(encoder)).encode(frames.pixels.numpy())
     names = sorted(set(frames.labels))
     described = _texts(CorpusSampler(classes), classes, names)
     noise = [
-        _accuracy(model, frames, _texts(CorpusSampler(classes, control="random_words", seed=seed), classes, names))
+        _accuracy(
+            words, pictures, frames, _texts(CorpusSampler(classes, control="random_words", seed=seed), classes, names)
+        )
         for seed in range(draws)
     ]
     return {
-        "name": _accuracy(model, frames, {name: [name] for name in names}),
-        "descriptions": _accuracy(model, frames, described),
+        "name": _accuracy(words, pictures, frames, {name: [name] for name in names}),
+        "descriptions": _accuracy(words, pictures, frames, described),
         "random_words": {"value": sum(noise) / len(noise), "low": min(noise), "high": max(noise)},
         "chance": 1 / len(names),
         "classes": {name: len(texts) for name, texts in described.items()},
@@ -72,21 +72,15 @@ def _letters(name: str) -> str:
     return "".join(c for c in name.lower() if c.isalnum())
 
 
-@torch.no_grad()
-def _accuracy(model: TinyCLIP, frames: Frames, texts: dict[str, list[str]]) -> float:
+def _accuracy(words: ClipTexts, pictures: np.ndarray, frames: Frames, texts: dict[str, list[str]]) -> float:
     """Mean over classes of the share of snippets that are given their class."""
     from sklearn.metrics import balanced_accuracy_score
 
     names = list(texts)
-    anchors = torch.stack([_anchor(model, said) for said in texts.values()])
-    pictures = torch.cat([model.encode_pictures(scaled(part)) for part in frames.pixels.split(256)])
-    guessed = (pictures @ anchors.T).argmax(1)
-    return float(balanced_accuracy_score([names.index(label) for label in frames.labels], guessed.numpy()))
-
-
-def _anchor(model: TinyCLIP, texts: list[str]) -> Tensor:
-    """The unit vector of a class."""
-    return F.normalize(model.encode_texts(texts).mean(0), dim=0)
+    anchors = np.stack([words.encode(said).mean(0) for said in texts.values()])
+    anchors /= np.linalg.norm(anchors, axis=1, keepdims=True)
+    guessed = (pictures @ anchors.T).argmax(1)  # the length of a picture's vector does not change which is nearest
+    return float(balanced_accuracy_score([names.index(label) for label in frames.labels], guessed))
 
 
 def main() -> None:

@@ -72,6 +72,22 @@ def tiny_nli(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole CLIPModel of 32-pixel pictures and CLIP's vocabulary with random weights: it knows nothing."""
+    import torch
+    from transformers import CLIPConfig, CLIPModel
+
+    folder = tmp_path_factory.mktemp("clip") / "clip"
+    shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
+    config = CLIPConfig(
+        text_config=shape, vision_config={**shape, "image_size": 32, "patch_size": 16}, projection_dim=24
+    )
+    torch.manual_seed(0)
+    CLIPModel(config).save_pretrained(folder)
+    return folder
+
+
 def _model(name: str) -> Path:
     path = MODELS / name
     if not path.exists():
