@@ -302,6 +302,7 @@ def import_checkpoint(
     recipe: Annotated[str, typer.Option(help="ucf_crime or xd_violence: what the file was trained for.")] = "ucf_crime",
     clip: Annotated[str | None, typer.Option(help="The CLIP it was trained beside: a folder or hub name.")] = None,
     classes: Annotated[bool, typer.Option(help="With the F-branch, which needs --clip.")] = True,
+    encoder: Annotated[str | None, typer.Option(help="TrCLIP-VAD's sentence encoder (SimCSE), for score.")] = None,
     set_: Set = None,
     json: Json = False,
 ) -> None:
@@ -310,7 +311,7 @@ def import_checkpoint(
     from rewrite.terminal import Terminal
     from trclip_vad.import_checkpoint import import_checkpoint as run
 
-    run(file, out, recipe, set_ or [], clip, classes, Terminal())
+    run(file, out, recipe, set_ or [], clip, classes, encoder, Terminal())
     _answer(overview(out), json, lines)
 
 

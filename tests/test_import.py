@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import by_equation
+import numpy as np
 import pytest
 import torch
 from conftest import trclip
+from test_features import film
 
 from rewrite import manifest
 from rewrite.errors import CorpusError, InputError, ModelError, SettingError, TrclipError
 from trclip_vad import checkpoint
 from trclip_vad.assembly import Widths, build
-from trclip_vad.batch import Batch
+from trclip_vad.batch import Batch, LabelSet
+from trclip_vad.clip import IMAGE_ENCODERS
 from trclip_vad.config import ModelSettings
-from trclip_vad.evaluate import data_of, evaluate, load
+from trclip_vad.datasets.folder import Folder
+from trclip_vad.encoders import ENCODERS, PooledEncoder
+from trclip_vad.evaluate import evaluate, load, table
 from trclip_vad.import_checkpoint import CLASSES, import_checkpoint
 from trclip_vad.published import laid_out, read_published
 from trclip_vad.published_names import TRCLIP, UNUSED, VADCLIP, ours, spare, system_of
 from trclip_vad.recipes import configure
+from trclip_vad.released_features import visual_store
+from trclip_vad.released_text import text_bank
+from trclip_vad.score import score
 
 WIDTH, TEXT, STATES = 32, 24, 4
 SMALL = {"width": WIDTH, "text": TEXT, "state_width": STATES, "clip": WIDTH}
@@ -287,3 +296,166 @@ def test_the_names_are_laid_on_nothing_twice(tmp_path: Path) -> None:
         shapes = {n: t.shape for n, t in build(settings, Widths(WIDTH, TEXT)).state_dict().items()}
     with pytest.raises(InputError, match=r"not in any such file: text\.null"):
         laid_out(published, shapes, 2, classes=False)
+
+
+def test_clip_must_have_the_widths_of_the_file(clip: Path, tmp_path: Path) -> None:
+    weights = by_equation.state(True, **SMALL | {"clip": 16})
+    with pytest.raises(InputError, match=r"text_prompt_embeddings\.weight 77x16, wanted 77x32"):
+        import_checkpoint(saved(tmp_path, weights), tmp_path / "run", assignments=SETTINGS, clip=str(clip))
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT with fresh weights and the width of the small captions."""
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("bert")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "man", "runs", "two", "men", "fight"]
+    (folder / "vocab.txt").write_text("\n".join(words))
+    shape = {"hidden_size": TEXT, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    BertModel(BertConfig(vocab_size=len(words), max_position_embeddings=16, **shape)).save_pretrained(folder)
+    BertTokenizerFast(vocab=str(folder / "vocab.txt"), model_max_length=16).save_pretrained(folder)
+    return folder
+
+
+def test_pooled_vectors_are_berts_own_whatever_stands_beside_them(bert: Path) -> None:
+    from transformers import AutoTokenizer, BertModel
+
+    texts = ["a man runs", "two men fight two men fight", "a " * 40]
+    found = PooledEncoder(model=str(bert), batch=2).encode(texts)
+    tokenizer, model = AutoTokenizer.from_pretrained(bert), BertModel.from_pretrained(bert).eval()
+    for row, text in zip(found, texts, strict=True):
+        tokens = tokenizer(text, truncation=True, max_length=16, return_tensors="pt")
+        with torch.no_grad():
+            torch.testing.assert_close(torch.from_numpy(row), model(**tokens).pooler_output[0], atol=1e-5, rtol=1e-4)
+    assert PooledEncoder(model=str(bert)).encode([]).shape == (0, TEXT)
+
+
+def test_a_bert_without_its_pooler_or_in_pickle_is_refused(bert: Path, clip: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(bert, tmp_path / "poor")
+    weights = load_file(tmp_path / "poor" / "model.safetensors")
+    kept = {name: tensor for name, tensor in weights.items() if "pooler" not in name}
+    save_file(kept, tmp_path / "poor" / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match="lacks 2 weights, pooler"):
+        PooledEncoder(model=str(tmp_path / "poor")).encode(["a man"])
+    (tmp_path / "poor" / "model.safetensors").rename(tmp_path / "poor" / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="has no weights in safetensors"):
+        PooledEncoder(model=str(tmp_path / "poor")).identity()
+    with pytest.raises(ModelError, match="not a BERT"):
+        PooledEncoder(model=str(clip)).identity()
+
+
+@pytest.mark.parametrize("board", [ENCODERS, IMAGE_ENCODERS])
+def test_an_encoder_is_called_on_its_board_what_a_run_calls_it(
+    board: dict[str, Any], clip: Path, bert: Path, minilm: Path
+) -> None:
+    places = {"sentence_transformers": minilm, "clip_texts": clip, "clip_images": clip, "pooled": bert}
+    for name, kind in board.items():
+        assert kind(model=str(places[name])).identity()["encoder"] == name
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> Path:
+    """Two short videos."""
+    for name, frames in (("calm", 60), ("fight", 40)):
+        film(tmp_path / "videos" / f"{name}.mkv", frames)
+    return tmp_path / "videos"
+
+
+def test_an_imported_run_scores_videos(clip: Path, videos: Path, tmp_path: Path) -> None:
+    import_checkpoint(saved(tmp_path, by_equation.state(False, **SMALL)), tmp_path / "run", clip=str(clip))
+    found = score(tmp_path / "run", videos, tmp_path / "out")
+    assert {video["video"]: len(video["scores"]) for video in found["videos"]} == {"calm": 4, "fight": 3}
+    import_checkpoint(saved(tmp_path, by_equation.state(False, **SMALL)), tmp_path / "bare", classes=False)
+    with pytest.raises(CorpusError, match="was imported without its image-encoder"):
+        score(tmp_path / "bare", videos, tmp_path / "out")
+
+
+def test_an_imported_run_scores_videos_with_their_captions(
+    clip: Path, bert: Path, videos: Path, tmp_path: Path
+) -> None:
+    file = saved(tmp_path, by_equation.state(True, **SMALL))
+    run = tmp_path / "run"
+    import_checkpoint(file, run, assignments=SETTINGS, clip=str(clip), encoder=str(bert))
+    rows = [{"text": "two men fight", "video": name, "start": 0.0, "end": 9.0} for name in ("calm", "fight")]
+    captions = tmp_path / "captions.jsonl"
+    captions.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = score(run, videos, tmp_path / "out", captions=captions)
+    assert all(all(video["covered"]) for video in found["videos"])
+    captions.write_text(json.dumps(rows[0]) + "\n")
+    with pytest.raises(SettingError, match="video fight: has no captions"):
+        score(run, videos, tmp_path / "out", captions=captions)
+    small = saved(tmp_path, by_equation.state(False, **SMALL))
+    with pytest.raises(SettingError, match="VadCLIP, which reads no captions"):
+        import_checkpoint(small, tmp_path / "other", classes=False, encoder=str(bert))
+
+
+class Streets(Folder):
+    """A folder's videos under the classes of UCF-Crime."""
+
+    def labels(self) -> LabelSet:
+        return CLASSES["ucf_crime"]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> tuple[Path, Path]:
+    """Features and a bank of released arrays, of two test videos and a training video."""
+    folder = tmp_path / "data"
+    (folder / "visual").mkdir(parents=True)
+    (folder / "text").mkdir()
+    lines = ["video,split,label,frames,fps"]
+    for name, split, label in (("a", "train", "Normal"), ("b", "test", "Normal"), ("c", "test", "Fighting")):
+        lines.append(f"{name},{split},{label},320,30")
+        np.save(folder / "visual" / f"{name}__0.npy", np.random.default_rng(1).normal(size=(20, WIDTH)).astype("f4"))
+        np.save(folder / "text" / f"{name}_emb_0.npy", np.random.default_rng(2).normal(size=(20, TEXT)).astype("f4"))
+    (folder / "videos.csv").write_text("\n".join(lines) + "\n")
+    (folder / "truth.jsonl").write_text(json.dumps({"video": "c", "anomalous": [[32, 160]]}) + "\n")
+    visual_store(Streets(folder), folder / "visual", [], tmp_path / "features")
+    text_bank(Streets(folder), folder / "text", [], tmp_path / "bank")
+    return tmp_path / "features", tmp_path / "bank"
+
+
+def test_an_imported_run_is_measured_on_data_that_it_is_given(
+    clip: Path, data: tuple[Path, Path], tmp_path: Path
+) -> None:
+    features, bank = data
+    run = tmp_path / "run"
+    import_checkpoint(saved(tmp_path, by_equation.state(True, **SMALL)), run, assignments=SETTINGS, clip=str(clip))
+    found = evaluate(run, features=features, bank=bank, resamples=10)
+    assert (found["videos"], found["seed"], found["opened"]) == (2, None, 1)
+    assert found["f_branch"] is not None
+    assert "ucf_crime, imported: 2 test videos" in table(found)[0]
+    for given, what in (({"bank": bank}, "--features"), ({"features": features}, "--bank")):
+        with pytest.raises(SettingError, match=f"{what}: is not given"):
+            evaluate(run, **given)
+    alone = tmp_path / "alone"
+    import_checkpoint(saved(tmp_path, by_equation.state(False, **SMALL)), alone, classes=False)
+    assert evaluate(alone, features=features, resamples=10)["f_branch"] is None
+    with pytest.raises(SettingError, match="--bank: is of no use"):
+        evaluate(alone, features=features, bank=bank)
+
+
+def test_data_that_an_imported_run_cannot_read_is_refused(data: tuple[Path, Path], tmp_path: Path) -> None:
+    features, _ = data
+    wide = saved(tmp_path, by_equation.state(False, **SMALL | {"width": 40}))
+    import_checkpoint(wide, tmp_path / "wide", classes=False)
+    with pytest.raises(CorpusError, match=r"has vectors of width 32, and .* reads 40"):
+        evaluate(tmp_path / "wide", features=features)
+    other = saved(tmp_path, by_equation.state(False, 1, **SMALL))
+    import_checkpoint(other, tmp_path / "other", "xd_violence", classes=False)
+    with pytest.raises(CorpusError, match="has other classes"):
+        evaluate(tmp_path / "other", features=features)
+
+
+def test_the_command_imports_and_answers(tmp_path: Path) -> None:
+    file = saved(tmp_path, by_equation.state(False, **SMALL))
+    done = trclip("import-checkpoint", file, "--out", tmp_path / "run", "--no-classes", "--json")
+    assert done.code == 0, done.err
+    assert done.json()["asked"]["imported"]["system"] == VADCLIP
+    done = trclip("import-checkpoint", file, "--out", tmp_path / "other", "--recipe", "xd_violence", "--no-classes")
+    assert done.code == 2
+    assert len(done.err.strip().splitlines()) == 1
+    assert "2 local blocks and the recipe 1" in done.err

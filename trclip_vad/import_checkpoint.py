@@ -23,6 +23,7 @@ from trclip_vad.card import imported_card
 from trclip_vad.clip import END, START, ClipImages, ClipTexts, name_tokens, text_tower
 from trclip_vad.config import ClassSettings, Config
 from trclip_vad.datasets import ucf_crime, xd_violence
+from trclip_vad.encoders import SIMCSE, PooledEncoder
 from trclip_vad.published import Published, laid_out, read_published
 from trclip_vad.published_names import FROZEN_CLIP, TRCLIP
 from trclip_vad.recipes import configure
@@ -44,6 +45,7 @@ def import_checkpoint(
     assignments: Sequence[str] = (),
     clip: str | None = None,
     classes: bool = True,
+    encoder: str | None = None,
     reporter: Reporter = Silent(),
 ) -> dict[str, Any]:
     """Seals a run of a published state dict of TrCLIP-VAD or VadCLIP.
@@ -55,6 +57,7 @@ def import_checkpoint(
         clip: the frozen CLIP beside which the file was trained, by folder or cached hub name. Its text tower reads the
             class names; its image tower, where it has one, is what `score` proves its encoder against.
         classes: with the F-branch; it needs `clip`.
+        encoder: the BERT whose pooled vectors TrCLIP-VAD's captions were, for `score`; `eval` needs none.
 
     Returns:
         The manifest of the run.
@@ -62,7 +65,7 @@ def import_checkpoint(
     Raises:
         InputError: the file is not such a state dict; names, shapes and values that do not fit are listed.
         SettingError: no such recipe or setting, or an F-branch without `clip`.
-        ModelError: `clip` is missing, or is another CLIP than the one inside the file.
+        ModelError: `clip` or `encoder` is missing, or is another than the file was made with.
         CorpusError: `out` holds another run.
         StorageError: the disk refused.
     """
@@ -73,27 +76,28 @@ def import_checkpoint(
     published = read_published(file)
     config = _config(published, recipe, assignments, classes)
     identity, names = _names(published, labels, clip) if classes and clip else ({"encoder": "none"}, None)
+    widths = _widths(published, names)
     asked = {
         "config": describe(config, identity_only=True),
         "imported": {"system": published.system, "sha256": manifest.digest_file(file)},
         "names": identity,
         "seed": None,
     }
-    widths = _widths(published, classes)
     weights, left = _weights(published, config, widths, names)
+    said = _encoder(encoder, widths.text)
     with one_writer(out):
         if manifest.is_sealed(out):
             return _already(out, asked, reporter)
         checkpoint.save_weights(out / checkpoint.WEIGHTS, weights)
-        manifest.write_atomic(out / checkpoint.PLACES, manifest.json_bytes(_places(clip)))
+        manifest.write_atomic(out / checkpoint.PLACES, manifest.json_bytes(_places(clip, encoder)))
         body = {
             "asked": asked,
             "labels": list(labels),
             "text_width": widths.text,
-            "encoder": None,
+            "encoder": said,
             "versions": [],
             "visual_width": widths.visual,
-            "image_encoder": _image_encoder(clip),
+            "image_encoder": _image_encoder(clip, widths.visual),
             "left_out": {reason: len(names) if reason == "frozen CLIP" else names for reason, names in left.items()},
             "environment": manifest.environment(),
         }
@@ -117,12 +121,13 @@ def _config(published: Published, recipe: str, assignments: Sequence[str], class
     return apply(replace(config, model=model, text=text, classes=encoder), list(assignments))
 
 
-def _widths(published: Published, classes: bool) -> Widths:
+def _widths(published: Published, names: nn.Module | None) -> Widths:
+    """The file's own; of the class features, the tower's."""
     return Widths(
         visual=published.width("frame_position_embeddings.weight", 1, 512),
         text=published.width("Aggregate_text.conv_5.0.weight", 0, 768) if published.system == TRCLIP else 0,
         unit=False,
-        classes=published.width("text_prompt_embeddings.weight", 1, 512) if classes else 0,
+        classes=0 if names is None else names().shape[1],
     )
 
 
@@ -168,21 +173,35 @@ def _weights(
     return checkpoint.to_keep(detector), left
 
 
-def _image_encoder(clip: str | None) -> dict[str, Any] | None:
+def _image_encoder(clip: str | None, width: int) -> dict[str, Any] | None:
     """The CLIP's image tower, where it has one: published features are its vectors of the frames."""
     if clip is None:
         return None
+    images = ClipImages(model=clip)
     try:
-        return ClipImages(model=clip).identity()
+        identity = images.identity()
     except ModelError:  # a text tower alone
         return None
+    return identity if images.width == width else None
 
 
-def _places(clip: str | None) -> dict[str, str]:
-    if clip is None:
-        return {}
-    path = Path(clip).expanduser()
-    return {"image_encoder": str(path.resolve()) if path.exists() else clip}
+def _encoder(model: str | None, width: int) -> dict[str, Any] | None:
+    """The captions' encoder."""
+    if model is None:
+        return None
+    if not width:
+        raise SettingError("--encoder", "is of no use to VadCLIP, which reads no captions", "Leave it out.")
+    encoder = PooledEncoder(model=model)
+    if encoder.width != width:
+        what = f"gives vectors of width {encoder.width}, and the file reads {width}"
+        raise ModelError(model, what, f"Published captions were embedded by {SIMCSE}.")
+    return encoder.identity()
+
+
+def _places(clip: str | None, encoder: str | None) -> dict[str, str]:
+    given = {"image_encoder": clip, "encoder": encoder}
+    paths = {name: Path(place).expanduser() for name, place in given.items() if place is not None}
+    return {name: str(path.resolve() if path.exists() else given[name]) for name, path in paths.items()}
 
 
 def _already(out: Path, asked: dict[str, Any], reporter: Reporter) -> dict[str, Any]:

@@ -100,6 +100,7 @@ def laid_out(
 
 def _load(file: Path) -> object:
     import pickle
+    import warnings
     import zipfile
 
     import torch
@@ -108,7 +109,8 @@ def _load(file: Path) -> object:
         raise InputError(file, "there is no such file", "Check the path.")
     todo = f"Save its {STATE} alone, where you trust it."
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of pickle's protocols, which say nothing to a user
+            return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         foreign = re.search(r"GLOBAL (\S+)", str(error))
         if foreign:
