@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import pickle
+import random
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -189,6 +191,7 @@ def changed(change: Callable[[dict[str, Any]], object], whole: bool = True) -> d
 def test_a_missing_an_unknown_and_a_misshapen_weight_are_named(tmp_path: Path) -> None:
     refused(tmp_path, changed(lambda w: w.pop("gc2.weight")), r"1 missing: gc2\.weight\)")
     refused(tmp_path, changed(lambda w: w.update(extra=torch.zeros(1))), r"1 unknown: extra\)")
+    refused(tmp_path, changed(lambda w: w.update({"mlp1.extra": torch.zeros(1)})), r"1 unknown: mlp1\.extra\)")
     line = refused(
         tmp_path,
         changed(lambda w: w.update({"mamba.mamba1.conv1d.weight": torch.zeros(16, 2), "x": torch.zeros(1)})),
@@ -233,6 +236,11 @@ def test_a_file_that_needs_objects_is_refused(weights: Any, tmp_path: Path) -> N
     refused(tmp_path, weights, r"holds an object besides tensors \(test_import\.Object\)")
 
 
+def test_a_checkpoint_with_numbers_of_numpy_is_told_to_give_its_weights_alone(tmp_path: Path) -> None:
+    checkpoint = {"model_state_dict": by_equation.state(False, **SMALL), "ap": np.float64(0.8)}
+    refused(tmp_path, checkpoint, r"besides tensors \(numpy\.\S+\), and none is made\. Save its model_state_dict alone")
+
+
 @pytest.mark.parametrize(
     ("weights", "match"),
     [
@@ -268,6 +276,21 @@ def test_a_file_cut_anywhere_is_one_line(tmp_path: Path) -> None:
         file.write_bytes(whole[: len(whole) * share // 10])
         with pytest.raises(InputError):
             read_published(file)
+
+
+def test_a_file_with_any_byte_changed_is_read_or_one_line(tmp_path: Path) -> None:
+    small = dict(list(by_equation.state(False, **SMALL).items())[:6])
+    draw = random.Random(0)
+    for zipped in (True, False):
+        file = tmp_path / "model.pth"
+        torch.save(small, file, _use_new_zipfile_serialization=zipped)
+        whole = file.read_bytes()
+        for _ in range(200):
+            content = bytearray(whole)
+            content[draw.randrange(min(2000, len(content)))] = draw.randrange(256)
+            file.write_bytes(content)
+            with suppress(InputError):
+                read_published(file)
 
 
 def test_another_clip_than_the_files_own_is_refused(clip: Path, tmp_path: Path) -> None:

@@ -77,7 +77,8 @@ def imported_card(run: Mapping[str, Any]) -> str:
         "# A TrCLIP-VAD run, imported",
         "",
         "The weights are a published file's; nothing was trained here, and how that file was chosen is its authors' "
-        "affair. Figures on test videos are in `eval.json`, once `cli.py eval` has been asked.",
+        "affair. Of the settings below those of training are the recipe's, and had no part. Figures on test videos are "
+        "in `eval.json`, once `cli.py eval` has been asked.",
         "",
         *(f"- {name}: {_shown(value)}" for name, value in facts.items() if value is not None),
         "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import torch
 
 STATE = "model_state_dict"  # where a training checkpoint keeps its weights
+BROKEN: tuple[type[Exception], ...] = (RuntimeError, OSError, zipfile.BadZipFile, EOFError, ValueError, LookupError)
+BROKEN += (TypeError, AttributeError, AssertionError)  # all that torch.load is seen to raise on a damaged file
 _SHOWN = 8  # names of a kind in an error
 
 
@@ -101,7 +104,6 @@ def laid_out(
 def _load(file: Path) -> object:
     import pickle
     import warnings
-    import zipfile
 
     import torch
 
@@ -116,7 +118,7 @@ def _load(file: Path) -> object:
         if foreign:
             raise InputError(file, f"holds an object besides tensors ({foreign[1]}), and none is made", todo) from None
         raise InputError(file, "is no state dict, or a damaged one", "Is the download whole?") from None
-    except (RuntimeError, EOFError, OSError, zipfile.BadZipFile, ValueError, LookupError, TypeError) as error:
+    except BROKEN as error:
         what = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise InputError(file, f"cannot be read as torch's ({what[:120]})", "Is the download whole?") from None
 

@@ -17,7 +17,6 @@ from collections.abc import Collection, Iterable, Mapping
 
 TRCLIP, VADCLIP = "TrCLIP-VAD", "VadCLIP"
 FROZEN_CLIP = "clipmodel."  # prefix of the whole frozen CLIP, which both files carry along
-CLASS_TEXTS = ("mlp1.", "word_linear.", "text_prompt_embeddings.")  # prefixes of what only the F-branch reads
 UNUSED = {
     "disAdj.sigma": "declared; the distance graph's width is fixed",
     "mamba.lin1.weight": "declared; the 256 -> 512 map of TimeMachine's time axis",
@@ -121,10 +120,7 @@ def ours(system: str, blocks: int, classes: bool) -> dict[str, str]:
         found |= _affine({f"mamba.{theirs}": f"{inside}.quad.{name}" for theirs, name in _LINEARS.items()})
         found |= _multi_scale("Aggregate", f"{inside}.multi_scale")
         found |= _multi_scale("Aggregate_text", "text.multi_scale")
-    if classes:
-        found |= _affine(_CLASS_HEADS | ({"word_linear": "f_branch.project"} if whole else {}))
-        found["text_prompt_embeddings.weight"] = "names.table"
-    return found
+    return found | (_class_texts(whole) if classes else {})
 
 
 def spare(names: Collection[str], classes: bool) -> dict[str, list[str]]:
@@ -132,8 +128,14 @@ def spare(names: Collection[str], classes: bool) -> dict[str, list[str]]:
     return {
         "frozen CLIP": sorted(name for name in names if name.startswith(FROZEN_CLIP)),
         "unused": sorted(name for name in names if name in UNUSED),
-        "F-branch": [] if classes else sorted(name for name in names if name.startswith(CLASS_TEXTS)),
+        "F-branch": [] if classes else sorted(_class_texts(whole=True).keys() & set(names)),
     }
+
+
+def _class_texts(whole: bool) -> dict[str, str]:
+    """What the F-branch alone reads."""
+    found = _affine(_CLASS_HEADS | ({"word_linear": "f_branch.project"} if whole else {}))
+    return found | {"text_prompt_embeddings.weight": "names.table"}
 
 
 def _within(theirs: str, name: str, parts: Mapping[str, str]) -> dict[str, str]:
