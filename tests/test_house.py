@@ -26,12 +26,21 @@ MATH = [
     "detection.py",
     "grid.py",
 ]
-MATH += ["scan.py", "scan_chunked.py", "scan_native.py", "mamba.py", "quad.py", "local.py", "graph.py"]
+MATH += [
+    "published_names.py",
+    "scan.py",
+    "scan_chunked.py",
+    "scan_native.py",
+    "mamba.py",
+    "quad.py",
+    "local.py",
+    "graph.py",
+]
 MATH += [f"temporal/{name}.py" for name in ("identity", "lgt", "lgm_mamba", "variants")]
 DOORS = {"text_bank", "encoders", "checkpoint", "train", "evaluate", "score", "datasets", "validation"}
 DOORS |= {"released", "released_features", "released_text"}
 DOORS |= {"clip", "features", "extract", "video", "pictures", "paired", "sampling", "fit", "parallel", "class_names"}
-DOORS |= {"card", "event_log", "score_input"}
+DOORS |= {"card", "event_log", "score_input", "published", "import_checkpoint"}
 SOURCES = sorted([ROOT / "cli.py", *(ROOT / "rewrite").rglob("*.py"), *(ROOT / "trclip_vad").rglob("*.py")])
 
 
