@@ -1,4 +1,4 @@
-"""Two processes train as one does: the same losses, the same weights, one writer, and a folder that can be gone on with."""
+"""Two processes train as one: the same losses, the same weights, one writer, and a folder that can be gone on with."""
 
 from __future__ import annotations
 
