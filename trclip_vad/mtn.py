@@ -74,7 +74,7 @@ class MaskedNorm(nn.BatchNorm1d):
         """x (B, width, T), mask (B, T)."""
         rows = x.transpose(1, 2)
         out = torch.zeros_like(rows)
-        real = rows[mask]
+        real = rows[mask].to(self.weight.dtype)  # a sum in bfloat16 would be no sum
         several = self.training and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
         out[mask] = (self._over_processes(real) if several else super().forward(real)).to(rows.dtype)
         return out.transpose(1, 2)
