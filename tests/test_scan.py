@@ -120,6 +120,10 @@ def test_the_kernel_that_is_not_there_says_so() -> None:
 def test_native_refuses_what_it_cannot_compute() -> None:
     with pytest.raises(SettingError, match=r"not torch.bfloat16 on cpu. Choose scan=chunked"):
         SCANS["native"](*inputs((1, 3, 2, 2), torch.bfloat16))
+    given = list(inputs((1, 3, 2, 2), torch.float32))
+    given[3] = given[3].bfloat16()
+    with pytest.raises(SettingError, match=r"not torch\.bfloat16 on cpu, torch\.float32 on cpu"):
+        SCANS["native"](*given)
 
 
 @pytest.mark.parametrize(

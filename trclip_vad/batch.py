@@ -92,6 +92,18 @@ class Batch:
         text, covered = self.text * shown[:, None, None], self.covered & shown[:, None]
         return replace(self, text=text, covered=covered)
 
+    @classmethod
+    def joined(cls, batches: Sequence[Batch]) -> Batch:
+        """Several of one T as one batch, the videos of the first before those of the second."""
+        import torch
+
+        def rows(name: str) -> torch.Tensor | None:
+            parts = [getattr(batch, name) for batch in batches]
+            return None if parts[0] is None else torch.cat(parts)
+
+        names = tuple(name for batch in batches for name in batch.names)
+        return cls(**{f.name: rows(f.name) for f in fields(cls) if f.name != "names"}, names=names)  # type: ignore[arg-type]
+
     def to(self, device: object) -> Batch:
         """The same batch on a device."""
         moved = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -13,6 +13,7 @@ from rewrite.errors import CorpusError, SettingError
 from rewrite.reporter import Reporter
 from trclip_vad import checkpoint
 from trclip_vad.assembly import build
+from trclip_vad.batch import Batch
 from trclip_vad.class_names import Names
 from trclip_vad.config import Config
 from trclip_vad.event_log import event_log
@@ -52,6 +53,7 @@ class Fit:
         if config.select != "last":
             _refuse_one_sided(data, self.held, "select by")
         self.draws = Draws(data, self.fitted, config, self.seed)
+        _refuse_few(data, len(next(self.draws.batches(0))) // 2, parallel.world)
         torch.manual_seed(draw(self.seed, "weights"))
         self.detector = build(config.model, names.widths(data), names.module()).to(parallel.device)
         settings = config.optimiser
@@ -97,18 +99,16 @@ class Fit:
         """One step of the optimiser. Each loss by name, its mean over all videos of the batch."""
         import torch
 
-        config, device = self.config, self.parallel.device
-        mine = share_of(items, self.parallel.rank, self.parallel.world)
-        parts = min(config.optimiser.accumulate, len(mine) // 2)
+        config, device, world = self.config, self.parallel.device, self.parallel.world
+        mine = share_of(items, self.parallel.rank, world)
+        parts = min(config.optimiser.accumulate, len(items) // 2 // world)  # as many in every process
         sums: dict[str, torch.Tensor] = {}
         self.detector.train()
         self.optimiser.zero_grad()
         for part in range(parts):
             some = share_of(mine, part, parts)
-            weight = len(some) / len(mine)
-            lower = torch.autocast(device.type, torch.bfloat16, enabled=config.optimiser.precision == "bfloat16")
-            with lower:
-                found = self._terms(some, epoch)
+            weight = len(some) * world / len(items)
+            found = self._terms(some, epoch)
             loss = total(config.losses, found) * weight
             loss.backward()
             for name, value in {"loss": loss / weight, **found}.items():
@@ -120,15 +120,27 @@ class Fit:
         return {name: float(self.parallel.mean(value)) for name, value in sums.items()}
 
     def _terms(self, items: Sequence[Item], epoch: int) -> dict[str, torch.Tensor]:
+        """The losses of some items. What they are compared with goes through the model in one batch with them, so that
+        normalisation learns one kind of statistics, for videos with captions and without."""
         weights, device = self.config.losses, self.parallel.device
-        batch = self.draws.batch(items, epoch).to(device)
-        shown = batch.without_captions(self.draws.hidden(items, epoch)) if self.config.text.dropout else batch
-        reworded = uncaptioned = None
+        batch = self.draws.batch(items, epoch)
+        hidden = self.draws.hidden(items, epoch)
+        views = {"found": batch.without_captions(hidden)}
         if weights.consistency:
-            reworded = self.detector(self.draws.batch(items, epoch, reworded=True).to(device))
+            views["reworded"] = self.draws.batch(items, epoch, reworded=True).without_captions(hidden)
         if weights.distillation:
-            uncaptioned = self.detector(batch.without_captions([True] * len(items)))
-        return terms(weights, batch, self.detector(shown), reworded, uncaptioned)
+            views["uncaptioned"] = batch.without_captions([True] * len(items))
+        with self._precision():
+            outputs = self.detector(Batch.joined(list(views.values())).to(device))
+        found = dict(zip(views, outputs.split(len(views)), strict=True))
+        return terms(weights, batch.to(device), **found)
+
+    def _precision(self) -> torch.autocast:
+        """Of the forward pass; losses are always found in float32."""
+        import torch
+
+        lower = self.config.optimiser.precision == "bfloat16"
+        return torch.autocast(self.parallel.device.type, torch.bfloat16, enabled=lower)
 
     def _set_rate(self, epoch: int, done: float) -> None:
         settings = self.config.optimiser
@@ -181,3 +193,9 @@ def _refuse_one_sided(data: Paired, videos: Sequence[int], purpose: str) -> None
     if len(kinds) < 2:
         what = f"has too few videos to {purpose}: normal and anomalous ones are both needed"
         raise SettingError(data.folder, what, "Give more videos, or set select=last and validation=0.")
+
+
+def _refuse_few(data: Paired, half: int, processes: int) -> None:
+    if half < processes:
+        what = f"gives batches of {half} normal and {half} anomalous videos, and {processes} processes want one each"
+        raise SettingError(data.folder, what, f"Start {half} or fewer.")

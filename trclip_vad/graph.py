@@ -24,7 +24,14 @@ def similarity(x: torch.Tensor, mask: torch.Tensor, below: Below) -> torch.Tenso
         mask: (B, T) bool.
         below: "smoothed" sets a lower cosine to 0, which still weighs e^0: nearly uniform, as published. "sparse" gives
             it no weight.
+
+    Mixed precision has no say here: it would move cosines over the threshold.
     """
+    with torch.autocast(x.device.type, enabled=False):
+        return _similarity(x, mask, below)
+
+
+def _similarity(x: torch.Tensor, mask: torch.Tensor, below: Below) -> torch.Tensor:
     size = x.norm(dim=2, keepdim=True)
     cosine = (x @ x.transpose(1, 2)) / (size @ size.transpose(1, 2) + 1e-20)
     low = cosine <= THRESHOLD

@@ -75,7 +75,8 @@ class Mamba(nn.Module):
         if mask is not None:
             delta = delta * mask[..., None]
         A = -torch.exp(self.A_log)
-        y, state = self.scan(a, delta, A, B_t, C_t, self.skip, carried.state if carried else None)
+        given = [x.to(A.dtype) for x in (a, delta)] + [A] + [x.to(A.dtype) for x in (B_t, C_t)]  # never bfloat16
+        y, state = self.scan(*given, self.skip, carried.state if carried else None)
         return self.out(y * functional.silu(gate)), Carried(tail, state)
 
     def _convolve(self, a: torch.Tensor, carried: Carried | None) -> tuple[torch.Tensor, torch.Tensor]:

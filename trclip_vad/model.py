@@ -26,6 +26,11 @@ class Outputs:
     aligned: torch.Tensor | None = None
     classes: torch.Tensor | None = None
 
+    def split(self, parts: int) -> list[Outputs]:
+        """Of a batch that was joined of so many of one size, each one's own."""
+        aligned = [None] * parts if self.aligned is None else self.aligned.chunk(parts)
+        return [Outputs(*own, self.classes) for own in zip(self.logits.chunk(parts), aligned, strict=True)]
+
 
 class Detector(nn.Module):
     """Frames and captions of a video -> an anomaly logit per snippet, and which class it looks like.

@@ -7,6 +7,8 @@ ends anyway, and enters neither the normalisation's statistics nor the non-local
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import distributed as dist
 from torch import nn
@@ -72,19 +74,17 @@ class MaskedNorm(nn.BatchNorm1d):
         """x (B, width, T), mask (B, T)."""
         rows = x.transpose(1, 2)
         out = torch.zeros_like(rows)
-        real = rows[mask]
+        real = rows[mask].to(self.weight.dtype)  # a sum in bfloat16 would be no sum
         several = self.training and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
         out[mask] = (self._over_processes(real) if several else super().forward(real)).to(rows.dtype)
         return out.transpose(1, 2)
 
     def _over_processes(self, rows: torch.Tensor) -> torch.Tensor:
         """rows (n, width), n of this process. The statistics, and their gradients, are of all of them."""
-        from torch.distributed.nn.functional import all_reduce
-
         count = rows.new_full((1,), len(rows))
-        mean, total = all_reduce(torch.cat([rows.sum(dim=0), count])).split([rows.shape[1], 1])
+        mean, total = _Sum.apply(torch.cat([rows.sum(dim=0), count])).split([rows.shape[1], 1])
         mean = mean / total
-        variance = all_reduce((rows - mean).square().sum(dim=0)) / total
+        variance = _Sum.apply((rows - mean).square().sum(dim=0)) / total
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.momentum is not None
@@ -94,3 +94,19 @@ class MaskedNorm(nn.BatchNorm1d):
             if self.num_batches_tracked is not None:
                 self.num_batches_tracked += 1
         return (rows - mean) / (variance + self.eps).sqrt() * self.weight + self.bias
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over processes, of values on the way there and of gradients on the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        total = x.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        total = gradient.clone()
+        dist.all_reduce(total)
+        return total

@@ -7,19 +7,29 @@ by process; all else, and so every loss without dropout, is what one process wou
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+from rewrite.errors import SettingError
 
 if TYPE_CHECKING:
     import torch
 
 
 class Parallel:
-    """The processes of this run. `main` writes the files."""
+    """The processes of this run. `main` writes the files.
+
+    Raises:
+        SettingError: several were asked for, and this one was started alone.
+    """
 
     def __init__(self) -> None:
         self._accelerator = _accelerator()
+        if self.world == 1 and os.environ.get("ACCELERATE_USE_CPU") == "True" and "MASTER_ADDR" in os.environ:
+            todo = "Say --multi_gpu instead: without a GPU it starts processes on the CPU."  # true of accelerate 1.15
+            raise SettingError("accelerate launch --cpu", "starts one process alone where there is no MPI", todo)
 
     @property
     def device(self) -> torch.device:

@@ -35,9 +35,11 @@ def native(
         SettingError: tensors of another device or dtype.
         ModelError: no C++ compiler, or it failed.
     """
-    if u.device.type != "cpu" or u.dtype not in (torch.float32, torch.float64):
+    given = {(x.dtype, x.device.type) for x in (u, delta, A, B_t, C_t, skip, state) if x is not None}
+    if given not in ({(torch.float32, "cpu")}, {(torch.float64, "cpu")}):
         todo = "Choose scan=chunked, or scan=mamba_ssm on CUDA."
-        raise SettingError("scan native", f"takes float32 or float64 on a CPU, not {u.dtype} on {u.device}", todo)
+        kinds = ", ".join(sorted(f"{dtype} on {place}" for dtype, place in given))
+        raise SettingError("scan native", f"takes float32 or float64 on a CPU, not {kinds}", todo)
     h = u.new_zeros(u.shape[0], *A.shape) if state is None else state
     y, last = _Scan.apply(u, delta, A, B_t, C_t, skip, h.transpose(1, 2))
     return y, last.transpose(1, 2)

@@ -115,7 +115,10 @@ def _already(out: Path, asked: dict[str, Any], reporter: Reporter) -> dict[str, 
 
 
 def _refuse_contradictions(config: Config, data: Paired) -> None:
-    """Settings that ask for what the data does not hold."""
+    """Settings that ask for what the data does not hold, or for nothing."""
+    if not (config.losses.mil_bce or (config.losses.mil_align and config.classes.encoder != "none")):
+        todo = "Set losses.mil_bce=1, or losses.mil_align=1 with classes.encoder=sentence or clip."
+        raise SettingError("losses", "nothing would learn from the videos' labels", todo)
     if data.bank and config.text.rewrites and data.bank.versions == 1:
         todo = "Embed with a corpus, or set text.rewrites=false."
         raise SettingError(data.bank.folder, "holds the source captions only, and rewrites are asked for", todo)
