@@ -16,7 +16,7 @@ from rewrite.errors import InputError, did_you_mean
 from rewrite.manifest import digest
 
 FOLDER = Path(__file__).resolve().parent / "lexicons"
-LISTS = ("attributes", "concepts", "grammar", "labels", "negation", "numbers", "order", "refusals", "vague")
+LISTS = ("attributes", "concepts", "grammar", "labels", "negation", "numbers", "order", "refusals", "syntax", "vague")
 LONGEST = 5  # words in a phrase
 
 

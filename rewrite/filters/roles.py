@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from rewrite.filters.rules import doubt
+from rewrite.cast import NOBODY, Cast, Ids, alike
+from rewrite.filters.rules import doubt_texts
+from rewrite.frames import Frame, Noun, scene
 from rewrite.lexicon import Lexicon, lexicon
-from rewrite.reading import Reading, Unit
+from rewrite.reading import read
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
@@ -26,149 +29,111 @@ class Roles:
         return {"lexicon": lexicon(self.lexicon).digest}
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
-        known = lexicon(self.lexicon)
-        return doubt(candidates, lambda source, text: _fault(source, text, known), self.lexicon)
+        return doubt_texts(candidates, lambda source, text: _fault(source, text, self.lexicon))
 
 
 @dataclass(frozen=True, slots=True)
 class _Act:
-    verb: Unit
-    agent: Unit | None
-    patient: Unit | None
-    others: tuple[Unit, ...] = ()  # all that stand behind the verb in its clause
+    """A frame whose nouns are members of the source."""
+
+    frame: Frame
+    agents: tuple[Ids, ...]
+    patients: tuple[Ids, ...]
+    others: tuple[Ids, ...]
 
 
-def _fault(source: Reading, text: Reading, known: Lexicon) -> str:
-    before, after = _acts(source, known), _acts(text, known)
-    agents: list[tuple[_Act, _Act]] = []
-    for act in after:
-        answers = [a for a in before if a.verb.stems & act.verb.stems] or [a for a in before if a.verb.agrees(act.verb)]
-        if answers and all(_exchanged(answer, act) for answer in answers):
+def _fault(source: str, text: str, extend: str) -> str:
+    one, other = _cast(source, extend), _cast(text, extend)
+    known = lexicon(extend)
+    answers = alike(one, other)
+    before = [_act(f, one, None) for f in scene(source, extend).frames]
+    after = [_act(f, other, answers) for f in scene(text, extend).frames]
+    there = frozenset().union(*answers) if answers else NOBODY
+    for new in after:
+        olds = _answering(new, before)
+        if olds and not any(_may_be(old, new, there, one, known) for old in before):
+            if not any(_may_be(old, w, there, one, known) for old in olds for w in after):
+                return "role"
+        if not olds and any(_converse(old, new, known) for old in before if not _answering(old, after)):
             return "role"
-        if any(_converse(old, act, known) for old in before):
-            return "role"
-        agents += [(answer, act) for answer in answers if len(answers) == 1]
-    return "role" if _agents_exchanged(agents) else ""
+    return ""
 
 
-def _agents_exchanged(pairs: list[tuple[_Act, _Act]]) -> bool:
-    """Whether two acts have exchanged who does them."""
-    named = [(old.agent, new.agent) for old, new in pairs if old.agent is not None and new.agent is not None]
-    return any(
-        not _same(a, b) and _same(a, d) and _same(b, c) and not _same(a, c)
-        for i, (a, c) in enumerate(named)
-        for b, d in named[i + 1 :]
-    )
+@lru_cache(maxsize=65536)
+def _cast(text: str, extend: str) -> Cast:
+    return Cast(scene(text, extend), read(text, extend).words, extend)
+
+
+def _act(frame: Frame, cast: Cast, answers: list[Ids] | None) -> _Act:
+    def ids(nouns: tuple[Noun, ...]) -> tuple[Ids, ...]:
+        found = (cast.of(n) for n in nouns)
+        if answers is None:
+            return tuple(found)
+        return tuple(frozenset().union(*(answers[i] for i in some)) for some in found)
+
+    return _Act(frame, ids(frame.agents), ids(frame.patients), ids(frame.others))
+
+
+def _answering(act: _Act, others: list[_Act]) -> list[_Act]:
+    """The acts of the other caption that may be this one; same words before same meanings."""
+    unit = act.frame.unit
+    return [o for o in others if o.frame.unit.stems & unit.stems] or [o for o in others if o.frame.unit.agrees(unit)]
+
+
+def _may_be(old: _Act, new: _Act, there: Ids, cast: Cast, known: Lexicon) -> bool:
+    """Whether one act may be the other, nothing said against it."""
+    return old.frame.unit.agrees(new.frame.unit) and not _changed(old, new, there, cast, known)
+
+
+def _changed(old: _Act, new: _Act, there: Ids, cast: Cast, known: Lexicon) -> bool:
+    """Whether somebody else, whom the source names too, does it or bears it."""
+    lemma = old.frame.unit.lemma.split()[0]
+    if lemma in known.words("syntax", "empty"):
+        return False
+    if lemma in known.words("syntax", "mutual") and not old.patients:
+        return _other_company(old, new, there)
+    if _disjoint(old.agents, new.agents, there):
+        turned = not new.patients and _meet(old.patients, new.agents)  # "breaks the pane" - "the pane breaks"
+        made = not old.patients and _meet(old.agents, new.patients)
+        return not (turned and not new.frame.passive or made and not old.frame.passive)
+    if not new.agents and _meet(old.agents, new.patients) and _disjoint(old.patients, new.patients, there):
+        return True
+    if not old.agents and _meet(old.patients, new.agents) and _disjoint(old.patients, new.patients, there):
+        return True
+    if _meet(old.patients, new.agents) and new.patients and not _meet(old.agents, new.agents):
+        return bool(old.agents) and all(new.agents) and not _meet(old.patients, new.patients)
+    people = frozenset(n for n, m in enumerate(cast.members) if m.person)
+    return _disjoint(old.patients, new.patients, there) and all(i <= people for i in (*old.patients, *new.patients))
+
+
+def _disjoint(old: tuple[Ids, ...], new: tuple[Ids, ...], there: Ids) -> bool:
+    """Whether both are told and known, nobody may be the same, and whoever is gone is still spoken of."""
+    if not old or not new or not all(old) or not all(new):
+        return False
+    return not _meet(old, new) and any(i & there for i in old)
+
+
+def _meet(some: tuple[Ids, ...], others: tuple[Ids, ...]) -> bool:
+    return any(a & b for a in some for b in others)
+
+
+def _other_company(old: _Act, new: _Act, there: Ids) -> bool:
+    """Whether one of those who fight has changed places with one who does not."""
+    was, now = (*old.agents, *old.patients, *old.others), (*new.agents, *new.patients, *new.others)
+    gone = [i for i in old.agents if i and not _meet((i,), now)]
+    come = [i for i in new.agents if i and not _meet((i,), was)]
+    return bool(come) and any(i & there for i in gone)
 
 
 def _converse(old: _Act, new: _Act, known: Lexicon) -> bool:
     """Whether one who gave now receives."""
-    if old.agent is None or new.agent is None or not _same(old.agent, new.agent):
+    if not old.agents or not new.agents or not _meet(old.agents, new.agents):
         return False
-    mine, theirs = {*old.verb.concepts, old.verb.lemma}, {*new.verb.concepts, new.verb.lemma}
+    one, other = old.frame.unit, new.frame.unit
+    mine, theirs = {*one.concepts, one.lemma}, {*other.concepts, other.lemma}
     for pair in known.words("grammar", "converse"):
-        one, other = pair.split(":")
-        for x, y in ((one, other), (other, one)):
+        a, b = pair.split(":")
+        for x, y in ((a, b), (b, a)):
             if x in mine and y in theirs and not {x, y} <= mine and not {x, y} <= theirs:
                 return True
     return False
-
-
-def _exchanged(old: _Act, new: _Act) -> bool:
-    """Whether the new agent is the old patient and not the old agent, or the other way round, with nothing against."""
-    if old.agent is None:
-        return False
-    if new.agent is not None and not _same(new.agent, old.agent):
-        # "throws a bottle at the driver": the exchange may pass by the object.
-        behind = any(_same(new.agent, u) for u in old.others) and any(_same(old.agent, u) for u in new.others)
-        if behind:
-            return True
-    if old.patient is None or _same(old.agent, old.patient):
-        return False
-    agent = new.agent is not None and _same(new.agent, old.patient) and not _same(new.agent, old.agent)
-    patient = new.patient is not None and _same(new.patient, old.agent) and not _same(new.patient, old.patient)
-    against = (new.agent is not None and _same(new.agent, old.agent)) or (
-        new.patient is not None and _same(new.patient, old.patient)
-    )
-    return (agent or patient) and not against
-
-
-def _same(one: Unit, other: Unit) -> bool:
-    return one.lemma == other.lemma or one.agrees(other)
-
-
-def _acts(reading: Reading, known: Lexicon) -> list[_Act]:
-    found = []
-    entities = _entities(reading, known)
-    subject: Unit | None = None
-    for unit in reading.units:
-        adjective = reading.words[max(0, unit.place - 1)] in known.words("grammar", "determiners")
-        if unit in entities or adjective or unit.concepts.isdisjoint(known.acts):
-            continue
-        before = [e for e in entities if e.place < unit.place and e.clause == unit.clause]
-        after = [e for e in entities if e.place > unit.place and e.clause == unit.clause]
-        left = _head(before, reading, known) or (before[-1] if before else None)
-        carried = left is None and _continues(reading, unit, known)
-        left = subject if carried else left
-        if _passive(reading, unit, known):
-            act = _Act(unit, _by(after, reading, known), left)
-        else:
-            end = unit.place + unit.length
-            act = _Act(
-                unit, left, next((e for e in after if "by" not in reading.words[end : e.place]), None), tuple(after)
-            )
-            subject = left or subject
-        # A subject carried over from another clause is a guess: alone it proves no exchange.
-        if not carried or (act.agent is not None and act.patient is not None):
-            found.append(act)
-    return found
-
-
-def _by(after: list[Unit], reading: Reading, known: Lexicon) -> Unit | None:
-    """Who a passive names behind "by"; people before things ("seized by the arm by a man")."""
-    named = [e for e in after if "by" in reading.words[max(0, e.place - 4) : e.place]]
-    return next((e for e in named if not e.concepts.isdisjoint(known.entities)), named[0] if named else None)
-
-
-def _entities(reading: Reading, known: Lexicon) -> list[Unit]:
-    """Who or what may act: words the lexicon knows as such, and the last word of each "the ..." that is no act."""
-    determiners = known.words("grammar", "determiners")
-    found = []
-    open_ = False
-    for place, unit in enumerate(reading.units):
-        behind = reading.units[place - 1] if place else None
-        adjacent = behind is not None and behind.place + behind.length == unit.place
-        open_ = reading.words[unit.place - 1 : unit.place] != () and (
-            reading.words[unit.place - 1] in determiners or (open_ and adjacent)
-        )
-        following = reading.units[place + 1] if place + 1 < len(reading.units) else None
-        last = following is None or following.place != unit.place + unit.length or _acting(following, known)
-        if not unit.concepts.isdisjoint(known.entities) or (open_ and last and not _acting(unit, known)):
-            found.append(unit)
-            open_ = False
-    return found
-
-
-def _acting(unit: Unit, known: Lexicon) -> bool:
-    """Whether a word is an act in form: the lexicon knows it as one, and it is inflected."""
-    return not unit.concepts.isdisjoint(known.acts) and unit.word.endswith(("s", "ed", "ing", "t", "k", "w"))
-
-
-def _head(before: list[Unit], reading: Reading, known: Lexicon) -> Unit | None:
-    """The first entity of a clause that no preposition governs: its subject."""
-    prepositions = known.words("grammar", "prepositions")
-    return next((e for e in before if prepositions.isdisjoint(reading.words[max(0, e.place - 3) : e.place])), None)
-
-
-def _passive(reading: Reading, verb: Unit, known: Lexicon) -> bool:
-    if known.words("grammar", "passive").isdisjoint(reading.words[max(0, verb.place - 2) : verb.place]):
-        return verb.word.endswith("ed") and reading.words[verb.place + verb.length :][:1] == ("by",)
-    return not verb.word.endswith("ing")
-
-
-def _continues(reading: Reading, verb: Unit, known: Lexicon) -> bool:
-    """Whether its clause goes on with the subject of the one before."""
-    place = verb.place
-    while place and reading.clauses[place - 1] == verb.clause:
-        place -= 1
-    return place == verb.place or reading.words[place] in known.words("grammar", "joins")

@@ -20,6 +20,11 @@ def doubt(candidates: Sequence[Candidate], fault: Fault, extend: str = "") -> li
     return [Verdict(True, flag=reason) for reason in _faults(candidates, fault, extend)]
 
 
+def doubt_texts(candidates: Sequence[Candidate], fault: Callable[[str, str], str]) -> list[Verdict]:
+    """The same for a rule that reads more than words."""
+    return [Verdict(True, flag=fault(c.draft.source, c.text)) for c in candidates]
+
+
 def judge_each(
     candidates: Sequence[Candidate], fault: Fault, doubts: frozenset[str], extend: str = ""
 ) -> list[Verdict]:
