@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 
 from rewrite.frames import Noun, Scene
 from rewrite.lexicon import lexicon
@@ -25,6 +26,7 @@ class Member:
         sex: "he", "she", or empty where nothing tells.
         person, thing: whether the lexicon knows it as one; a word it does not know may be either.
         several: whether it can be "they".
+        owners: whose it is, one entry each time it is said; members of the same cast.
     """
 
     heads: list[Unit] = field(default_factory=list)
@@ -33,6 +35,7 @@ class Member:
     person: bool = False
     thing: bool = False
     several: bool = False
+    owners: list[Ids] = field(default_factory=list)
 
 
 class Cast:
@@ -69,10 +72,19 @@ class Cast:
                 self._of[noun.place] = self._meant(noun, seen)
             else:
                 seen += self._of[noun.place]
+        for one, other in pairwise(scene.nouns):
+            if one.prep == "'s":
+                self._owned(other, one)
+            elif other.prep == "of" and other.begin == one.place + 2:
+                self._owned(one, other)
 
     def of(self, noun: Noun) -> Ids:
         """Whom a noun may mean."""
         return self._of[noun.place]
+
+    def _owned(self, thing: Noun, owner: Noun) -> None:
+        for number in self._of[thing.place]:
+            self.members[number].owners.append(self._of[owner.place])
 
     def _known(self, noun: Noun) -> int | None:
         """The member that "the man" speaks of again."""
@@ -85,6 +97,8 @@ class Cast:
                 continue
             if ("other" in noun.marks) != ("other" in member.marks):
                 continue
+            if noun.marks - member.marks and member.marks - noun.marks:
+                continue  # "the man in the black vest" is not the one in the white
             alike = 1.0 + len(noun.marks & member.marks) - (0.5 if noun.marks - member.marks else 0)
             if alike >= most:
                 best, most = number, alike
@@ -96,8 +110,7 @@ class Cast:
         if noun.word == "they" and not any(n in seen for n in fitting):
             fitting = [n for n, m in enumerate(self.members) if not m.thing]  # several who were named one by one
         before = [n for n in fitting if n in seen]
-        told = [n for n in before if self.members[n].sex] if noun.word in ("he", "she") else []
-        return frozenset(told if len(told) == 1 else before or fitting)
+        return frozenset(before or fitting)
 
 
 def _fits(pronoun: str, member: Member) -> bool:
@@ -117,6 +130,9 @@ def alike(source: Cast, text: Cast) -> list[Ids]:
 
 
 def _answer(member: Member, members: list[Member]) -> Ids:
+    if not member.heads:  # "the other", "the one in red"
+        shared = [len(member.marks & other.marks) for other in members]
+        return frozenset(n for n, count in enumerate(shared) if count and count == max(shared))
     named = [_named_alike(member, other) for other in members]
     best = max(named, default=0)
     if not best:
@@ -132,8 +148,6 @@ def _named_alike(one: Member, other: Member) -> int:
     """2 where both are called the same, 1 where the names may mean the same, 0 where they do not."""
     if one.sex and other.sex and one.sex != other.sex:
         return 0
-    if not one.heads or not other.heads:
-        return int(one.heads == other.heads)
     if any(a.lemma == b.lemma for a in one.heads for b in other.heads):
         return 2
     return int(any(a.agrees(b) for a in one.heads for b in other.heads))

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from rewrite.lexicon import lexicon
-from rewrite.reading import Reading, Unit, read
+from rewrite.reading import Reading, Unit, read, stem
 from rewrite.syntax import Grammar, grammar, tags
 
 
+_TIMES = frozenset("second minute moment hour while time night day morning evening once".split())
 _GENDER = {"her": "she"}
 _OWNERS = {"his": "he", "her": "she", "their": "they", "its": "it"}
 _OTHERS = frozenset({"other", "another", "second"})
@@ -85,6 +86,9 @@ class _Reader:
         self.reading, self.known, self.words = reading, known, reading.words
         self.tags = tags(reading, known)
         self.unit = {place: u for u in reading.units for place in range(u.place, u.place + u.length)}
+        for place, letter in enumerate(self.tags):
+            if letter == "V" and (unit := self.unit.get(place)) and unit.place < place and self.tags[unit.place] != "V":
+                self.unit[place] = self._alone(place, extend)  # "the bus stopped" is no bus stop
         self.people = lexicon(extend).entities
         self.humans = self.people - set(lexicon(extend).lists["grammar"]["entities"].split())
         self.nouns = self._nouns()
@@ -93,8 +97,15 @@ class _Reader:
         self.frames: list[Frame] = []
         self.subject: tuple[Noun, ...] = ()  # of the last verb
         self.main: tuple[Noun, ...] = ()  # of the last verb of a main clause
+        self.relative: set[int] = set()  # places of verbs in relative clauses
         self.formed = False  # whether the last verb ends in -ing
         self.by_form: dict[bool, tuple[Noun, ...]] = {}  # the subject of the last verb with that ending, and without
+
+    def _alone(self, place: int, extend: str) -> Unit:
+        """A word as a unit by itself."""
+        word, lemma = self.words[place], self.reading.lemmas[place]
+        concepts = lexicon(extend).concepts.get((lemma,), frozenset())
+        return Unit(lemma, word, place, 1, self.reading.clauses[place], concepts, frozenset({stem(lemma)}))
 
     def scene(self) -> Scene:
         place = 0
@@ -141,7 +152,7 @@ class _Reader:
                 begin, place = place, self._phrase_end(place)
                 outer = begin
                 # "One of them", "a pair of officers" are told by what stands behind "of".
-                while self.words[place - 1] in self.known.parts and self.words[place : place + 1] == ("of",):
+                while self._shares(place - 1) and self.words[place : place + 1] == ("of",):
                     if self.tags[place + 1 : place + 2] not in ("D", "N", "R"):
                         break
                     begin, place = place + 1, self._phrase_end(place + 1)
@@ -149,6 +160,9 @@ class _Reader:
                 continue
             place += 1
         return found
+
+    def _shares(self, place: int) -> bool:
+        return self.words[place] in self.known.parts or self.words[place].isdecimal()
 
     def _phrase_end(self, place: int) -> int:
         """Behind a noun phrase that begins here: its determiners, then its nouns and adjectives."""
@@ -167,11 +181,13 @@ class _Reader:
             return [self._pronoun(place, self.known.pronouns.get(words[place], "they"), prep, outer)]
         if self.tags[place] != "N":
             return []
-        head = self.unit.get(place)
+        head, lemma = self.unit.get(place), self.reading.lemmas[place]
+        if lemma in _TIMES:
+            return []
         inner = [self.unit[p] for p in range(begin, place) if p in self.unit and self.unit[p] is not head]
-        owner = next((u for u in inner if u.concepts & self.people and u.place + u.length <= place), None)
+        owner = next((self.unit[p] for p in range(begin, place) if p in self.reading.owners and p in self.unit), None)
         found: list[Noun] = []
-        if owner is not None and not (head is not None and head.concepts & self.people):
+        if owner is not None and owner is not head:
             found.append(Noun(owner.place, owner.place, owner, owner.word, frozenset(), "'s", False, False))
         elif words[begin] in _OWNERS:
             found.append(self._pronoun(begin, _OWNERS[words[begin]], "'s"))
@@ -179,7 +195,6 @@ class _Reader:
         if not _OTHERS.isdisjoint(words[outer : place + 1]):
             marks.add("other")
         marks |= self._worn(place + 1)
-        lemma = self.reading.lemmas[place]
         several = lemma in ("people", "police") or words[place] in ("men", "women", "children")
         several |= words[place] != lemma and words[place].endswith("s")
         return [*found, Noun(place, outer, head, words[place], frozenset(marks), prep, several, False)]
@@ -225,6 +240,8 @@ class _Reader:
             frame = Frame(self.unit[place], subject, patients, (*others, *agents), guessed, False)
         self._share_agents(frame, place)
         self.frames.append(frame)
+        if relative or borne is not None:
+            self.relative.add(frame.unit.place)
         self.formed = self.words[place].endswith("ing") and not self._aided(place)
         if subject:
             self.subject = self.by_form[self.formed] = subject
@@ -236,7 +253,7 @@ class _Reader:
         at = place - 1
         while at >= 0 and self.tags[at] not in "SCJVAWR":
             at -= 1
-        return self.tags[at + 1] in "PX" and (at < 0 or self.tags[at] in "SC")
+        return self.tags[at + 1] in "PX" and (at < 0 or self.tags[at] in "SCJ")
 
     def _share_agents(self, frame: Frame, place: int) -> None:
         """ "Shaken and dropped by a sitter": one "by" serves both passives."""
@@ -261,7 +278,7 @@ class _Reader:
             before -= 1
         if aids:
             return bool(aids & self.known.passive)
-        if by or (before >= 0 and self.tags[before] in "JS" and word.endswith(("ed", "en")) and self._opens(place)):
+        if by or ((before < 0 or self.tags[before] in "SC") and word.endswith(("ed", "en")) and self._opens(place)):
             return True
         # "has his wallet taken", "with one hand tied"
         noun = self.ending.get(before)
@@ -269,7 +286,7 @@ class _Reader:
 
     def _opens(self, place: int) -> bool:
         """Whether a participle opens a phrase of its own: no object stands behind it."""
-        return self.tags[self._behind(place) : self._behind(place) + 1] in ("P", "J", "S", "") and (place == 0 or self.tags[place - 1] in "JS")
+        return self.tags[self._behind(place) : self._behind(place) + 1] in ("P", "J", "S", "")
 
     def _subject(self, place: int) -> tuple[tuple[Noun, ...], bool]:
         """(who stands in front of a verb as its subject, whether that is carried over)."""
@@ -281,7 +298,7 @@ class _Reader:
         if self.tags[at] == "J":
             return self._carried(place, at), True
         if self.tags[at] in "VP":
-            return self._of_infinitive(at)
+            return self._of_infinitive(place, at)
         noun = self.ending.get(at)
         if noun is None:
             return self.subject, True
@@ -297,7 +314,7 @@ class _Reader:
         while noun is not None and noun.prep:
             noun = self.ending.get(self._before(noun.begin - 1, "X"))
         if noun is None:
-            return self.subject, True
+            return (self._embedding(place, nearest, self.frames[-1]) if self.frames else self.subject), True
         if self.frames and not self._between(self.frames[-1].unit.place, noun.place):
             last = self.frames[-1]  # "a woman drawing cash is shoved": the cash is not
             if any(noun is n for n in (*last.agents, *last.patients, *last.others)):
@@ -315,7 +332,7 @@ class _Reader:
         """Whom "who" means: the nearest person; "which" and "that" the nearest noun."""
         before = [n for n in self.nouns if n.place < at and n.prep != "'s"][-4:]
         if self.words[at] in ("who", "whom"):
-            human = [n for n in before if n.head is None or n.head.concepts & self.humans]
+            human = [n for n in before if n.pronoun or (n.head and n.head.concepts & self.humans)]
             before = human or [n for n in before if not self._thing(n)] or before
         return tuple(before[-1:])
 
@@ -324,7 +341,7 @@ class _Reader:
         bound = at if self.words[at] == "," else at - 1
         while bound >= 0 and self.tags[bound] not in "SC" and self.words[bound] not in ("and", "but"):
             bound -= 1
-        if not any(f.unit.place > bound for f in self.frames):
+        if not any(f.unit.place > bound and f.unit.place not in self.relative for f in self.frames):
             waiting = [n for n in self.nouns if bound < n.begin < at and not n.prep]
             if waiting:
                 self.main = (waiting[0],)
@@ -334,13 +351,13 @@ class _Reader:
         ending = self.words[place].endswith("ing")
         return self.by_form.get(ending, self._both()) if ending != self.formed else self._both()
 
-    def _embedding(self, place: int, nearest: Noun, last: Frame) -> tuple[Noun, ...]:
+    def _embedding(self, place: int, nearest: Noun | None, last: Frame) -> tuple[Noun, ...]:
         """The subject of a verb behind a clause that its subject holds: "a man whose head bleeds is sitting"."""
         outer: tuple[Noun, ...] = ()
         for agent in last.agents:
             if agent.begin > 0 and self.tags[agent.begin - 1] == "W":
                 outer += self._antecedent(agent.begin - 1)
-        if not self._aided(place) and not self.words[place].endswith("s"):
+        if nearest is not None and not self._aided(place) and not self.words[place].endswith("s"):
             outer += (nearest,)  # "to two women seated there"
         return tuple(dict.fromkeys((*self._both(), *outer)))
 
@@ -382,13 +399,15 @@ class _Reader:
                     return (found,)
         return self.subject
 
-    def _of_infinitive(self, at: int) -> tuple[tuple[Noun, ...], bool]:
+    def _of_infinitive(self, place: int, at: int) -> tuple[tuple[Noun, ...], bool]:
         """Who is to do it: whoever is asked to, else the subject."""
         noun = self.ending.get(at - 1) if self.words[at] == "to" else None
         if noun is not None and not self._thing(noun) and all(noun is not s for s in self.subject):
             return (noun,), True
         if self.frames and self.words[at] == "to" and self.tags[at - 1] == "V":
             return tuple(dict.fromkeys((*self._both(), *self.frames[-1].patients))), True
+        if self.frames and self.tags[at] == "V" and self.words[at] != "to":
+            return self._embedding(place, None, self.frames[-1]), True
         return self._both(), True
 
     def _borne(self, place: int) -> Noun | None:

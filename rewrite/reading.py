@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from rewrite.lexicon import LONGEST, Lexicon, lexicon
 
-_WORD = re.compile(r"\d{1,2}:\d{2}|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|[.;:!?,()\u2013\u2014]| - ")
+_WORD = re.compile(r"\d{1,2}:\d{2}|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+|(?<=s)['’](?=\s))?|[.;:!?,()\u2013\u2014]| - ")
 _SPLIT = {"can't": "can not", "cannot": "can not", "won't": "will not", "shan't": "shall not"}
 _ENDINGS = ("ingly", "edly", "ing", "ers", "ies", "ied", "er", "ed", "es", "ly", "or", "s", "e", "y")
 
@@ -53,12 +53,14 @@ class Reading:
         lemmas: the same, as dictionary forms.
         clauses: the clause number of each word.
         units: content, in order.
+        owners: indices of the words that stood with an "'s".
     """
 
     words: tuple[str, ...]
     lemmas: tuple[str, ...]
     clauses: tuple[int, ...]
     units: tuple[Unit, ...]
+    owners: frozenset[int] = frozenset()
 
     @property
     def concepts(self) -> frozenset[str]:
@@ -69,10 +71,10 @@ class Reading:
 def read(text: str, extend: str = "") -> Reading:
     """Reads a caption by the lexicon (`extend`: a user's additions). Equal texts are read once."""
     known = lexicon(extend)
-    words = _words(text)
+    words, owners = _words(text)
     lemmas = tuple(known.lemma(word) for word in words)
     clauses = _clauses(words, _words_of(extend, "clause_marks"))
-    return Reading(words, lemmas, clauses, _units(words, lemmas, clauses, known, _words_of(extend, "function")))
+    return Reading(words, lemmas, clauses, _units(words, lemmas, clauses, known, _words_of(extend, "function")), owners)
 
 
 def holds(reading: Reading, phrases: frozenset[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
@@ -100,16 +102,19 @@ def _words_of(extend: str, key: str) -> frozenset[str]:
     return lexicon(extend).words("grammar", key)
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _words(text: str) -> tuple[tuple[str, ...], frozenset[int]]:
     found: list[str] = []
+    owners: set[int] = set()
     for word in _WORD.findall(text.lower().replace("’", "'").replace("-", " - " if " - " in text else " ")):
         word = _SPLIT.get(word, word).strip()
         if word.endswith("n't"):
             word = f"{word[:-3]} not"
-        elif word.endswith("'s") or word.endswith("'d"):
-            word = word[:-2]
+        elif word.endswith(("'s", "s'", "'d")):
+            if not word.endswith("'d"):
+                owners.add(len(found))
+            word = word.rsplit("'", 1)[0]
         found += word.split()
-    return tuple(found)
+    return tuple(found), frozenset(owners)
 
 
 def _clauses(words: tuple[str, ...], marks: frozenset[str]) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from rewrite.lexicon import Lexicon, lexicon
 from rewrite.reading import Reading
 
 _PLURALS = frozenset({"people", "men", "women", "children", "police", "staff", "policemen", "firefighters", "they", "who"})
+_GERUND = frozenset("by without from for after before while to off".split())
 _CLOSED = frozenset("DRPXSJCWA")
 
 
@@ -30,6 +31,7 @@ class Grammar:
     bare: frozenset[str]
     irregular: frozenset[str]
     parts: frozenset[str]
+    numbers: frozenset[str]
     adverbs: frozenset[str]
 
 
@@ -62,6 +64,7 @@ def grammar(extend: str = "") -> Grammar:
         verbs=verbs,
         people=_single(known, sections["people"]),
         pronouns=pronouns,
+        numbers=frozenset(map(str, known.lists["numbers"]["words"])) | frozenset("a an half 1 2 3 4 5 6 7 8 9 10".split()),
         **{
             name: frozenset(lists[name].split())
             for name in ("passive", "possessing", "bare", "irregular", "adverbs", "parts")
@@ -91,6 +94,12 @@ def tags(reading: Reading, known: Grammar) -> str:
         elif word in ("one", "other", "others", "another") and following != "N" and words[place + 1 : place + 2] != ("one",):
             letter = "N"
         elif word == "then" and last in "WJSC":
+            letter = "X"
+        elif word in ("left", "right") and last != "D" and following in _CLOSED:
+            letter = "X"  # "looks left and right"
+        elif word == "about" and (words[place + 1 : place + 2] or ("",))[0] not in known.numbers:
+            letter = "P"
+        elif word == "another" and words[max(0, place - 2) : place] == ("one", "after"):
             letter = "X"
         elif word == "at" and words[place + 1 : place + 2] == ("once",) or (word == "all" and following == "P"):
             letter = "X"
@@ -124,8 +133,11 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
     listed = lemma in known.verbs
     noun = lemma in known.people
     acted = "V" in found or "A" in found
+    adjective = last == "N" and before != lemmas[place - 1] and before.endswith(("ed", "ing"))  # "with raised hands"
     if word.endswith("ing") and (word != lemma or listed or (last == "A" and len(word) > 5)):
-        return last != "D"
+        # "In riding boots" is what she wears; "without paying" and "by climbing" are acts.
+        worn = last == "P" and before not in _GERUND and not following
+        return last != "D" and not worn and not adjective
     if last == "D" or (last == "P" and before != "to"):
         return False
     if before in known.bare or (last == "X" and behind in known.bare):
@@ -139,8 +151,8 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
         return False
     plural = last == "N" and (before in _PLURALS or (before.endswith("s") and before != lemmas[place - 1]))
     if word.endswith("s") and word != lemma:
-        if last == "N" and before != lemmas[place - 1] and before.endswith(("ed", "ing")):
-            return False  # "with raised hands"
+        if adjective:
+            return False
         if plural and not listed:
             return False
         if noun:
@@ -149,6 +161,8 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
             return (listed and (not plural or following in _CLOSED)) or following in ("D", "R")
         return last in "JCV" and listed and acted and (following != "" or last == "J")
     if listed and word == lemma and not noun:
+        if before == "police" and following not in ("D", "R", "P"):
+            return False
         if plural or (last in "RW" and before in ("they", "who", "that", "which")):
             return True
         if last == "N" and "N" in found and _joined(found):
