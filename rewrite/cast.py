@@ -83,6 +83,8 @@ class Cast:
         return self._of[noun.place]
 
     def _owned(self, thing: Noun, owner: Noun) -> None:
+        if owner.pronoun:
+            return
         for number in self._of[thing.place]:
             self.members[number].owners.append(self._of[owner.place])
 
@@ -131,6 +133,8 @@ def alike(source: Cast, text: Cast) -> list[Ids]:
 
 def _answer(member: Member, members: list[Member]) -> Ids:
     if not member.heads:  # "the other", "the one in red"
+        if member.marks <= _OTHER:
+            return frozenset(n for n, other in enumerate(members) if not other.heads or "other" in other.marks)
         shared = [len(member.marks & other.marks) for other in members]
         return frozenset(n for n, count in enumerate(shared) if count and count == max(shared))
     named = [_named_alike(member, other) for other in members]

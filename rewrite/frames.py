@@ -185,6 +185,7 @@ class _Reader:
         if lemma in _TIMES:
             return []
         inner = [self.unit[p] for p in range(begin, place) if p in self.unit and self.unit[p] is not head]
+        inner = [u for u in inner if u.word not in _OTHERS]
         owner = next((self.unit[p] for p in range(begin, place) if p in self.reading.owners and p in self.unit), None)
         found: list[Noun] = []
         if owner is not None and owner is not head:
@@ -200,8 +201,8 @@ class _Reader:
         return [*found, Noun(place, outer, head, words[place], frozenset(marks), prep, several, False)]
 
     def _pronoun(self, place: int, name: str, prep: str, begin: int | None = None) -> Noun:
-        prep = prep or self._preposition(place)
-        return Noun(place, place if begin is None else begin, None, name, frozenset(), prep, name == "they", True)
+        begin = place if begin is None else begin
+        return Noun(place, begin, None, name, frozenset(), prep or self._preposition(begin), name == "they", True)
 
     def _preposition(self, begin: int) -> str:
         before = begin - 1
@@ -253,7 +254,8 @@ class _Reader:
         at = place - 1
         while at >= 0 and self.tags[at] not in "SCJVAWR":
             at -= 1
-        return self.tags[at + 1] in "PX" and (at < 0 or self.tags[at] in "SCJ")
+        first = self.tags[at + 1] == "P" or self.words[at + 1] in self.known.particles
+        return first and (at < 0 or self.tags[at] in "SCJ")
 
     def _share_agents(self, frame: Frame, place: int) -> None:
         """ "Shaken and dropped by a sitter": one "by" serves both passives."""
@@ -332,7 +334,7 @@ class _Reader:
         """Whom "who" means: the nearest person; "which" and "that" the nearest noun."""
         before = [n for n in self.nouns if n.place < at and n.prep != "'s"][-4:]
         if self.words[at] in ("who", "whom"):
-            human = [n for n in before if n.pronoun or (n.head and n.head.concepts & self.humans)]
+            human = [n for n in before if n.head is None or n.head.concepts & self.humans]
             before = human or [n for n in before if not self._thing(n)] or before
         return tuple(before[-1:])
 

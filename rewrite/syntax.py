@@ -31,8 +31,8 @@ class Grammar:
     bare: frozenset[str]
     irregular: frozenset[str]
     parts: frozenset[str]
+    particles: frozenset[str]
     numbers: frozenset[str]
-    adverbs: frozenset[str]
 
 
 @lru_cache(maxsize=8)
@@ -67,7 +67,7 @@ def grammar(extend: str = "") -> Grammar:
         numbers=frozenset(map(str, known.lists["numbers"]["words"])) | frozenset("a an half 1 2 3 4 5 6 7 8 9 10".split()),
         **{
             name: frozenset(lists[name].split())
-            for name in ("passive", "possessing", "bare", "irregular", "adverbs", "parts")
+            for name in ("passive", "possessing", "bare", "irregular", "parts", "particles")
         },
     )
 
@@ -89,6 +89,8 @@ def tags(reading: Reading, known: Grammar) -> str:
         word = words[place]
         if word == "her" and following in _CLOSED:
             letter = "R"
+        elif word == "another" and words[max(0, place - 2) : place] == ("one", "after"):
+            letter = "X"
         elif word == "that" and last != "N":
             letter = "C" if words[max(0, place - 1)] == "so" or following in _CLOSED else "D"
         elif word in ("one", "other", "others", "another") and following != "N" and words[place + 1 : place + 2] != ("one",):
@@ -99,8 +101,8 @@ def tags(reading: Reading, known: Grammar) -> str:
             letter = "X"  # "looks left and right"
         elif word == "about" and (words[place + 1 : place + 2] or ("",))[0] not in known.numbers:
             letter = "P"
-        elif word == "another" and words[max(0, place - 2) : place] == ("one", "after"):
-            letter = "X"
+        elif word == "till" and last in "NXRV":
+            letter = "C"
         elif word == "at" and words[place + 1 : place + 2] == ("once",) or (word == "all" and following == "P"):
             letter = "X"
         elif letter == "D" and following in ("A", "S") and (word in known.parts or word[0].isdigit()):
@@ -161,7 +163,7 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
             return (listed and (not plural or following in _CLOSED)) or following in ("D", "R")
         return last in "JCV" and listed and acted and (following != "" or last == "J")
     if listed and word == lemma and not noun:
-        if before == "police" and following not in ("D", "R", "P"):
+        if before == "police" and acted and following not in ("D", "R", "P"):
             return False
         if plural or (last in "RW" and before in ("they", "who", "that", "which")):
             return True

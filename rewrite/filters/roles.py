@@ -89,7 +89,12 @@ class _Pair:
 
     def _may_be(self, old: _Act, new: _Act) -> bool:
         """Whether one act may be the other, nothing said against it."""
-        return old.frame.unit.agrees(new.frame.unit) and not self._changed(old, new)
+        one, other = old.frame.unit, new.frame.unit
+        same = not one.stems.isdisjoint(other.stems)
+        if not same and one.agrees(other) and _share(old, new):
+            told = old.patients and new.patients and all(old.patients) and all(new.patients)
+            same = not told or _meet(old.patients, new.patients)
+        return same and not self._changed(old, new)
 
     def _changed(self, old: _Act, new: _Act) -> bool:
         """Whether somebody else, whom the source names too, does it or bears it."""
@@ -98,7 +103,7 @@ class _Pair:
         if lemma in self.known.words("syntax", "empty"):
             return False
         if one.stems.isdisjoint(other.stems) and not _share(old, new):
-            return False  # words that may mean the same, of others: two acts
+            return False  # words that may mean the same, of others: another act
         if lemma in self.known.words("syntax", "mutual") and not old.patients:
             return self._other_company(old, new)
         if self._disjoint(old.agents, new.agents):
@@ -165,13 +170,16 @@ def _cast(text: str, extend: str) -> Cast:
 
 
 def _act(frame: Frame, cast: Cast, answers: list[Ids] | None) -> _Act:
-    def ids(nouns: tuple[Noun, ...]) -> tuple[Ids, ...]:
-        found = (cast.of(n) for n in nouns)
+    def ids(nouns: tuple[Noun, ...], apart: tuple[Noun, ...] = ()) -> tuple[Ids, ...]:
+        # "He gave the cashier the money": whoever "he" is, it is not the cashier.
+        named = frozenset().union(*(cast.of(n) for n in apart if not n.pronoun and n.prep != "'s"))
+        found = ((cast.of(n) - named or cast.of(n)) if n.pronoun else cast.of(n) for n in nouns)
         if answers is None:
             return tuple(found)
         return tuple(frozenset().union(*(answers[i] for i in some)) for some in found)
 
-    return _Act(frame, ids(frame.agents), ids(frame.patients), ids(frame.others))
+    behind = (*frame.patients, *frame.others)
+    return _Act(frame, ids(frame.agents, behind), ids(frame.patients, frame.agents), ids(frame.others))
 
 
 def _answering(act: _Act, others: list[_Act]) -> list[_Act]:
