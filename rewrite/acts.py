@@ -33,7 +33,10 @@ class Act:
         return tuple(i for i, n in zip(self.others, self.frame.others, strict=True) if n.prep == prep)
 
     def same_words(self, other: Act) -> bool:
-        return not self.frame.unit.stems.isdisjoint(other.frame.unit.stems)
+        one, two = self.frame.unit, other.frame.unit
+        if max(one.length, two.length) > 1 and one.concepts and two.concepts and one.lemma != two.lemma:
+            return not one.concepts.isdisjoint(two.concepts)  # "goes off" is not "goes back"
+        return not one.stems.isdisjoint(two.stems)
 
     def may_be(self, other: Act) -> bool:
         """Whether both may tell one act: by the same word, or by another of those who are in it."""

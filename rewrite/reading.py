@@ -7,13 +7,14 @@ agree when they share a concept, a lemma or a stem: "walks off" agrees with "lea
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from rewrite.lexicon import LONGEST, Lexicon, lexicon
 
 _WORD = re.compile(r"\d{1,2}:\d{2}|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+|(?<=s)['’](?=\s))?|[.;:!?,()\u2013\u2014]| - ")
 _SPLIT = {"can't": "can not", "cannot": "can not", "won't": "will not", "shan't": "shall not"}
+_PARTICLES = frozenset("off on out up down away apart over back".split())
 _ENDINGS = ("ingly", "edly", "ing", "ers", "ies", "ied", "er", "ed", "es", "ly", "or", "s", "e", "y")
 
 
@@ -158,7 +159,20 @@ def _units(
                 )
             )
         place += max(length, 1)
-    return tuple(units)
+    return tuple(_with_particle(unit, words, clauses, known) for unit in units)
+
+
+def _with_particle(unit: Unit, words: tuple[str, ...], clauses: tuple[int, ...], known: Lexicon) -> Unit:
+    """A verb with what it means together with a particle behind its object: "turns the light off"."""
+    if unit.length > 1 or unit.concepts.isdisjoint(known.acts):
+        return unit
+    for place in range(unit.place + 2, min(unit.place + 6, len(words))):
+        if clauses[place] != unit.clause:
+            break
+        meant = known.concepts.get((unit.lemma, words[place])) if words[place] in _PARTICLES else None
+        if meant:
+            return replace(unit, concepts=unit.concepts | meant)
+    return unit
 
 
 def _phrase(words: tuple[str, ...], lemmas: tuple[str, ...], place: int, known: Lexicon) -> int:

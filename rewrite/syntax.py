@@ -25,6 +25,8 @@ class Grammar:
     classes: dict[str, str]  # word -> its letter
     verbs: frozenset[str]
     people: frozenset[str]
+    things: frozenset[str]
+    several: frozenset[str]
     pronouns: dict[str, str]  # "him" -> "he"
     passive: frozenset[str]
     possessing: frozenset[str]
@@ -58,16 +60,17 @@ def grammar(extend: str = "") -> Grammar:
     acts = {phrase[0] for phrase in phrases if len(phrase) == 1 or phrase[1] in classes}
     things = _single(known, sections["things"]) | _single(known, sections["places"])
     inert = {word for word in things - acts}
-    verbs = frozenset((acts | set(lists["verbs"].split())) - inert) - frozenset(classes)
+    verbs = frozenset((acts | set(lists["verbs"].split())) - inert)
     return Grammar(
         classes=classes,
         verbs=verbs,
-        people=_single(known, sections["people"]),
+        people=_single(known, sections["people"]) | frozenset(known.lists["grammar"]["entities"].split()),
+        things=things,
         pronouns=pronouns,
         numbers=frozenset(map(str, known.lists["numbers"]["words"])) | frozenset("a an half 1 2 3 4 5 6 7 8 9 10".split()),
         **{
             name: frozenset(lists[name].split())
-            for name in ("passive", "possessing", "bare", "irregular", "parts", "particles")
+            for name in ("passive", "possessing", "bare", "irregular", "parts", "particles", "several")
         },
     )
 
@@ -93,7 +96,7 @@ def tags(reading: Reading, known: Grammar) -> str:
             letter = "X"
         elif word == "that" and last != "N":
             letter = "C" if words[max(0, place - 1)] == "so" or following in _CLOSED else "D"
-        elif word in ("one", "other", "others", "another") and following != "N" and words[place + 1 : place + 2] != ("one",):
+        elif word in ("one", "other", "others", "another") and following in _CLOSED and words[place + 1 : place + 2] != ("one",):
             letter = "N"
         elif word == "then" and last in "WJSC":
             letter = "X"
@@ -101,6 +104,8 @@ def tags(reading: Reading, known: Grammar) -> str:
             letter = "X"  # "looks left and right"
         elif word == "about" and (words[place + 1 : place + 2] or ("",))[0] not in known.numbers:
             letter = "P"
+        elif word == "home" and last in "DN":
+            letter = "N"  # "a nursing home"
         elif word == "till" and last in "NXRV":
             letter = "C"
         elif word == "at" and words[place + 1 : place + 2] == ("once",) or (word == "all" and following == "P"):
@@ -140,6 +145,9 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
         # "In riding boots" is what she wears; "without paying" and "by climbing" are acts.
         worn = last == "P" and before not in _GERUND and not following
         return last != "D" and not worn and not adjective
+    several = last == "D" and behind == "the" and before in known.several
+    if several and listed and word == lemma and following in _CLOSED and lemma not in known.things:
+        return True  # "the two wrestle"
     if last == "D" or (last == "P" and before != "to"):
         return False
     if before in known.bare or (last == "X" and behind in known.bare):
@@ -153,6 +161,10 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
         return False
     plural = last == "N" and (before in _PLURALS or (before.endswith("s") and before != lemmas[place - 1]))
     if word.endswith("s") and word != lemma:
+        if last == "N" and _counted(reading, place, found, known):
+            return False
+        if last == "N" and lemma in known.things and following not in ("D", "R") and _told(found):
+            return False  # "takes the gold chains"
         if adjective:
             return False
         if plural and not listed:
@@ -162,18 +174,45 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
         if last in "NRWX":
             return (listed and (not plural or following in _CLOSED)) or following in ("D", "R")
         return last in "JCV" and listed and acted and (following != "" or last == "J")
+    asked = any(w in ("do", "does", "did") for w in words[max(0, place - 5) : place]) and "V" not in found[-4:]
+    if listed and word == lemma and last in "NR" and asked:
+        return True  # "only then does the guard look"
     if listed and word == lemma and not noun:
         if before == "police" and acted and following not in ("D", "R", "P"):
             return False
         if plural or (last in "RW" and before in ("they", "who", "that", "which")):
             return True
-        if last == "N" and "N" in found and _joined(found):
+        if last == "N" and _joined(words, found):
             return not acted or following in ("D", "R", "P")
-        return last in ("J", "X") and acted and following in ("D", "R", "P", "X") and before != ","
+        if last not in "JX" or "V" not in found:
+            return False
+        earlier = len(found) - 1 - found[::-1].index("V")
+        like = words[earlier] == lemmas[earlier] and before not in ("", "or")  # "cut the chain, load the moped"
+        return like or (following in ("D", "R", "P", "X") and before != ",")
     return False
 
 
-def _joined(found: list[str]) -> bool:
+def _counted(reading: Reading, place: int, found: list[str], known: Grammar) -> bool:
+    """Whether a number stands in front and its noun is still to come: "both front wheels"."""
+    first = place - 1
+    while first > 0 and found[first] == "N":
+        if reading.words[first] != reading.lemmas[first]:
+            return False
+        first -= 1
+    word = reading.words[first]
+    return found[first] == "D" and (word in known.several or (word.isdecimal() and word != "1"))
+
+
+def _told(found: list[str]) -> bool:
+    """Whether the clause has its verb already."""
+    for letter in reversed(found):
+        if letter in "JSCWV":
+            return letter == "V"
+    return False
+
+
+def _joined(words: tuple[str, ...], found: list[str]) -> bool:
     """Whether two nouns stand joined behind the last verb: "a chef and a waiter"."""
-    tail = "".join(found).replace("D", "").rsplit("V", 1)[-1]
-    return "NJN" in tail
+    places = range(len(found) - 1, 0, -1)
+    joint = next((p for p in places if found[p] not in "DN"), 0)
+    return joint > 0 and words[joint] == "and" and found[joint - 1] == "N"

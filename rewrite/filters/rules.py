@@ -25,6 +25,11 @@ def doubt_texts(candidates: Sequence[Candidate], fault: Callable[[str, str], str
     return [Verdict(True, flag=fault(c.draft.source, c.text)) for c in candidates]
 
 
+def reject_texts(candidates: Sequence[Candidate], fault: Callable[[str, str], str]) -> list[Verdict]:
+    """The same as `reject` for such a rule."""
+    return [Verdict(not reason, reason) for reason in (fault(c.draft.source, c.text) for c in candidates)]
+
+
 def judge_each(
     candidates: Sequence[Candidate], fault: Fault, doubts: frozenset[str], extend: str = ""
 ) -> list[Verdict]:
