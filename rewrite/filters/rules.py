@@ -38,5 +38,13 @@ def judge_each(
     return [Verdict(True, flag=r) if r in doubts else Verdict(not r, r) for r in found]
 
 
+def judge_each_text(
+    candidates: Sequence[Candidate], fault: Callable[[str, str], str], doubts: frozenset[str]
+) -> list[Verdict]:
+    """The same as `judge_each` for a rule that reads more than words."""
+    found = [fault(c.draft.source, c.text) for c in candidates]
+    return [Verdict(True, flag=r) if r in doubts else Verdict(not r, r) for r in found]
+
+
 def _faults(candidates: Sequence[Candidate], fault: Fault, extend: str) -> list[str]:
     return [fault(read(c.draft.source, extend), read(c.text, extend)) for c in candidates]
