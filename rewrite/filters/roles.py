@@ -8,18 +8,21 @@ from typing import Any
 
 from rewrite.acts import Act, Pair, answering, meet, pair
 from rewrite.cast import Ids
-from rewrite.filters.rules import doubt_texts
+from rewrite.filters.rules import judge_each_text
 from rewrite.lexicon import Lexicon, lexicon
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
+_DOUBTS = frozenset({"role_unsure"})
+
 
 @dataclass(frozen=True)
 class Roles:
-    """Reason: role. Who does each act and whom it befalls, the passive turned round, are held against each other.
+    """Reasons: role, role_unsure. Who does each act and whom it befalls, the passive turned round, held side by side.
 
     A fault is somebody whom both captions name, in another's place; what only one of them names is no matter of roles.
-    A doubt: subjects and objects are found by their place, not by a parser.
+    Two who have plainly changed places drop alone, since inference models pass many of these; all else is a doubt:
+    subjects and objects are found by their place, not by a parser.
     """
 
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
@@ -28,13 +31,27 @@ class Roles:
         return {"lexicon": lexicon(self.lexicon).digest}
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
-        return doubt_texts(candidates, lambda source, text: _fault(source, text, self.lexicon))
+        return judge_each_text(candidates, lambda source, text: _fault(source, text, self.lexicon), _DOUBTS)
 
 
 def _fault(source: str, text: str, extend: str) -> str:
     both, known = pair(source, text, extend), lexicon(extend)
-    changed = any(_act_changed(new, both, known) for new in both.after)
-    return "role" if changed or any(_owner_changed(thing, owners, both) for thing, owners in both.owners) else ""
+    changed = [new for new in both.after if _act_changed(new, both, known)]
+    if any(_plain(new, both) for new in changed):
+        return "role"
+    owned = any(_owner_changed(thing, owners, both) for thing, owners in both.owners)
+    return "role_unsure" if changed or owned else ""
+
+
+def _plain(new: Act, both: Pair) -> bool:
+    """Whether two have changed places, with no pronoun and no carried subject to be read another way."""
+    for old in answering(new, both.before):
+        known = all(len(i) == 1 for i in (*old.agents, *new.agents)) and old.agents and new.agents
+        turned = meet(old.agents, (*new.patients, *new.others)) and meet(new.agents, (*old.patients, *old.others))
+        pronouns = any(n.pronoun for n in (*old.frame.agents, *new.frame.agents))
+        if known and turned and not pronouns and old.same_words(new) and not (old.frame.guessed or new.frame.guessed):
+            return True
+    return False
 
 
 def _owner_changed(thing: Ids, owners: tuple[Ids, ...], both: Pair) -> bool:
