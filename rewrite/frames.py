@@ -192,7 +192,7 @@ class _Reader:
             found.append(Noun(owner.place, owner.place, owner, owner.word, frozenset(), "'s", False, False))
         elif words[begin] in _OWNERS:
             found.append(self._pronoun(begin, _OWNERS[words[begin]], "'s"))
-        marks = {m for u in inner if u is not owner for m in (*u.concepts, *u.stems)}
+        marks = {m for u in inner for m in (*u.concepts, *u.stems)}
         if not _OTHERS.isdisjoint(words[outer : place + 1]):
             marks.add("other")
         marks |= self._worn(place + 1)
@@ -212,7 +212,7 @@ class _Reader:
 
     def _worn(self, place: int) -> set[str]:
         """What a noun is told by behind it: "in the white shirt", "with a tie", "on the right"."""
-        if self.words[place : place + 1] not in (("in",), ("with",), ("wearing",), ("on",)):
+        if self.words[place : place + 1] not in (("in",), ("with",), ("wearing",), ("on",), ("of",)):
             return set()
         found: set[str] = set()
         for p in range(place + 1, min(place + 5, len(self.words))):
@@ -228,11 +228,15 @@ class _Reader:
         front = self._before(place, "XA")
         noun = self.ending.get(front)
         relative = front >= 0 and "W" in (self.tags[front], self.tags[noun.begin - 1] if noun and noun.begin else "")
-        borne = self._borne(place)
+        borne = None if self._participle(place) else self._borne(place)
         by = not patients and any(not self._thing(n) for n in agents)
         passive = self._passive(place, by)
         if borne is not None and not passive:
-            patients = (borne,)
+            w = self.ending[self._before(place, "XA")].begin - 1
+            if w > 0 and self.tags[w - 1] == "P":
+                others = (replace(borne, prep=self.words[w - 1]), *others)  # "the man to whom she hands it"
+            else:
+                patients = (borne,)
         if passive:
             frame = Frame(self.unit[place], agents, subject, (*patients, *others), guessed, True)
         elif guessed and self._inverted(place) and patients:
@@ -243,10 +247,11 @@ class _Reader:
         self.frames.append(frame)
         if relative or borne is not None:
             self.relative.add(frame.unit.place)
-        self.formed = self.words[place].endswith("ing") and not self._aided(place)
+        self.formed = self._participle(place)
         if subject:
             self.subject = self.by_form[self.formed] = subject
-            if not relative and borne is None and not self.formed:
+            asked = self.words[max(0, place - 1)] == "to"
+            if not relative and borne is None and not self.formed and not asked:
                 self.main = subject
 
     def _inverted(self, place: int) -> bool:
@@ -262,6 +267,9 @@ class _Reader:
         last = self.frames[-1] if self.frames else None
         if last is not None and last.passive and frame.passive and frame.agents and not last.agents and self.tags[self._before(place, "XA")] == "J":
             self.frames[-1] = replace(last, agents=frame.agents)
+
+    def _participle(self, place: int) -> bool:
+        return self.words[place].endswith("ing") and not self._aided(place)
 
     def _aided(self, place: int) -> bool:
         before = self._before(place, "X")
@@ -304,7 +312,7 @@ class _Reader:
         noun = self.ending.get(at)
         if noun is None:
             return self.subject, True
-        participle = self.words[place].endswith("ing") and not self._aided(place)
+        participle = self._participle(place)
         if participle:
             last = self.frames[-1] if self.frames else None
             if not noun.prep and not (last and noun in (*last.agents, *last.patients, *last.others)):
@@ -356,7 +364,7 @@ class _Reader:
     def _embedding(self, place: int, nearest: Noun | None, last: Frame) -> tuple[Noun, ...]:
         """The subject of a verb behind a clause that its subject holds: "a man whose head bleeds is sitting"."""
         outer: tuple[Noun, ...] = ()
-        for agent in last.agents:
+        for agent in () if self._participle(last.unit.place) else last.agents:
             if agent.begin > 0 and self.tags[agent.begin - 1] == "W":
                 outer += self._antecedent(agent.begin - 1)
         if nearest is not None and not self._aided(place) and not self.words[place].endswith("s"):

@@ -93,7 +93,8 @@ def _nobody(reading: Reading, letters: str, place: int) -> bool:
     while at >= 0 and letters[at] in "DNR" or reading.words[at : at + 1] == ("of",):
         at -= 1
     if at >= 0 and letters[at] in "VP":
-        return False  # "a rider wearing no helmet is hit"
+        # "A rider wearing no helmet is hit", but "without anyone noticing".
+        return reading.words[at] == "without" and reading.words[place].endswith("ing")
     subject = reading.words[at + 1 : end + 1]
     return any(
         word in _NOBODY and reading.words[max(0, at + n)] != "a" for n, word in enumerate(subject)

@@ -98,8 +98,10 @@ def tags(reading: Reading, known: Grammar) -> str:
             letter = "C" if words[max(0, place - 1)] == "so" or following in _CLOSED else "D"
         elif word in ("one", "other", "others", "another") and following in _CLOSED and words[place + 1 : place + 2] != ("one",):
             letter = "N"
-        elif word == "then" and last in "WJSC":
+        elif word == "then" and (last in "WJSC" or not _told(found)):
             letter = "X"
+        elif word == "left" and (last in "AR" or (last == "N" and following in ("D", "R"))):
+            letter = "V"
         elif word in ("left", "right") and last != "D" and following in _CLOSED:
             letter = "X"  # "looks left and right"
         elif word == "about" and (words[place + 1 : place + 2] or ("",))[0] not in known.numbers:

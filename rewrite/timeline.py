@@ -109,7 +109,9 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
             marks.append(place)  # "and explodes a few seconds later"
         elif kind in ("then", "first"):
             marks.append(place)
-            clauses.append(_Clause("main" if kind == "then" else "first", place, False, sentence))
+            held = clauses[-1] if clauses[-1].kind in ("after", "before", "when", "while") else None
+            if held is None:  # within "until he at last opens" it moves nothing
+                clauses.append(_Clause("main" if kind == "then" else "first", place, False, sentence))
         elif kind and not (length == 1 and words[place] == "as" and letters[place + 1 : place + 2] not in ("D", "N", "R", "A")):
             if kind in ("after", "before"):
                 marks.append(place)
