@@ -152,9 +152,13 @@ def _named_alike(one: Member, other: Member) -> int:
     """2 where both are called the same, 1 where the names may mean the same, 0 where they do not."""
     if one.sex and other.sex and one.sex != other.sex:
         return 0
-    if any(a.lemma == b.lemma for a in one.heads for b in other.heads):
-        return 2
-    return int(any(a.agrees(b) for a in one.heads for b in other.heads))
+    found = 0
+    for a in one.heads:
+        for b in other.heads:
+            if a.lemma == b.lemma:
+                return 2
+            found |= a.agrees(b)
+    return int(found)
 
 
 def _told_alike(one: Member, other: Member) -> float:

@@ -76,15 +76,16 @@ class Scene:
 @lru_cache(maxsize=65536)
 def scene(text: str, extend: str = "") -> Scene:
     """Reads a caption's frames; equal texts are read once."""
-    return _Reader(read(text, extend), grammar(extend), extend).scene()
+    return _Reader(text, extend).scene()
 
 
 class _Reader:
     """One pass over one caption."""
 
-    def __init__(self, reading: Reading, known: Grammar, extend: str) -> None:
-        self.reading, self.known, self.words = reading, known, reading.words
-        self.tags = tags(reading, known)
+    def __init__(self, text: str, extend: str) -> None:
+        self.reading, self.known, self.tags = read(text, extend), grammar(extend), tags(text, extend)
+        reading = self.reading
+        self.words = reading.words
         self.unit = {place: u for u in reading.units for place in range(u.place, u.place + u.length)}
         for place, letter in enumerate(self.tags):
             if letter == "V" and (unit := self.unit.get(place)) and unit.place < place and self.tags[unit.place] != "V":

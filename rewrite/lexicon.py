@@ -28,6 +28,7 @@ class Lexicon:
         lists: name -> the file's content.
         overrides: word -> lemma where the dictionary errs for captions.
         concepts: lemmas of a word or phrase -> the concepts it may mean.
+        longest: first word of a phrase -> words in the longest that it begins.
         acts, entities: the concepts of doing, and those of who or what can do.
         verbs: of acts and of syntax.yaml, as dictionary forms; "feeding" is one of these, whatever the dictionary says.
         digest: of all content; stands in the manifest of what was judged by it.
@@ -36,6 +37,7 @@ class Lexicon:
     lists: Mapping[str, Any]
     overrides: Mapping[str, str]
     concepts: Mapping[tuple[str, ...], frozenset[str]]
+    longest: Mapping[str, int]
     acts: frozenset[str]
     entities: frozenset[str]
     verbs: frozenset[str]
@@ -86,14 +88,17 @@ def lexicon(extend: str = "") -> Lexicon:
     verbs = frozenset(lists["syntax"]["verbs"].split()) | {
         part for words in sections["acts"].values() for part in _split(words) if " " not in part
     }
-    bare = Lexicon(lists, overrides, {}, acts, entities, verbs, "")
+    bare = Lexicon(lists, overrides, {}, {}, acts, entities, verbs, "")
     concepts: dict[tuple[str, ...], set[str]] = {}
     for section in sections.values():
         for concept, words in section.items():
             for phrase in bare.phrases(words):
                 concepts.setdefault(phrase, set()).add(concept)
     frozen = {phrase: frozenset(meant) for phrase, meant in concepts.items()}
-    return Lexicon(lists, overrides, frozen, acts, entities, verbs, digest(lists))
+    longest: dict[str, int] = {}
+    for phrase in frozen:
+        longest[phrase[0]] = max(longest.get(phrase[0], 0), len(phrase))
+    return Lexicon(lists, overrides, frozen, longest, acts, entities, verbs, digest(lists))
 
 
 @lru_cache(maxsize=256)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from rewrite.frames import scene
 from rewrite.lexicon import lexicon
 from rewrite.reading import Reading, read
-from rewrite.syntax import grammar, tags
+from rewrite.syntax import tags
 
 _NOT = frozenset({"not", "never", "cannot", "no", "neither", "nor"})
 _NOBODY = frozenset({"nobody", "nothing", "none", "neither", "no", "hardly", "scarcely", "few"})
@@ -18,7 +18,7 @@ _ATTEMPTS = frozenset({"try", "attempt", "struggle", "want", "hope", "seek", "ma
 def denied(text: str, extend: str = "") -> frozenset[int]:
     """Places of the verbs (as frames know them) that a caption denies; equal texts are read once."""
     reading, known = read(text, extend), lexicon(extend)
-    letters = tags(reading, grammar(extend))
+    letters = tags(text, extend)
     denying, almost = known.words("syntax", "denying"), known.words("syntax", "almost")
     vain = known.words("syntax", "vain")
     found = set()

@@ -81,14 +81,23 @@ def read(text: str, extend: str = "") -> Reading:
 def holds(reading: Reading, phrases: frozenset[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
     """The words and phrases (as lemmas) of a list that a caption holds; each is also tried as it is written."""
     found = set()
+    first = _first_words(phrases)
     for sequence in (reading.lemmas, reading.words):
-        for begin in range(len(sequence)):
+        for begin, word in enumerate(sequence):
+            if word not in first:
+                continue
             for length in range(1, min(LONGEST, len(sequence) - begin) + 1):
                 if sequence[begin : begin + length] in phrases:
                     found.add(sequence[begin : begin + length])
     return frozenset(found)
 
 
+@lru_cache(maxsize=64)
+def _first_words(phrases: frozenset[tuple[str, ...]]) -> frozenset[str]:
+    return frozenset(phrase[0] for phrase in phrases if phrase)
+
+
+@lru_cache(maxsize=65536)
 def stem(word: str) -> str:
     """What derived forms share: "handcuffed" and "handcuffs", "jogger" and "jogging"."""
     for ending in _ENDINGS:
@@ -177,7 +186,8 @@ def _with_particle(unit: Unit, words: tuple[str, ...], clauses: tuple[int, ...],
 
 def _phrase(words: tuple[str, ...], lemmas: tuple[str, ...], place: int, known: Lexicon) -> int:
     """Number of words of the longest known phrase that begins here; 0 if the word itself is unknown."""
-    for length in range(min(LONGEST, len(lemmas) - place), 0, -1):
+    most = max(known.longest.get(lemmas[place], 0), known.longest.get(words[place], 0))
+    for length in range(min(most, len(lemmas) - place), 0, -1):
         if lemmas[place : place + length] in known.concepts or words[place : place + length] in known.concepts:
             return length
     return 0

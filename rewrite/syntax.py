@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rewrite.lexicon import Lexicon, lexicon
-from rewrite.reading import Reading
+from rewrite.reading import Reading, read
 
 _PLURALS = frozenset({"people", "men", "women", "children", "police", "staff", "policemen", "firefighters", "they", "who"})
 _GERUND = frozenset("by without from for after before while to off".split())
@@ -79,8 +79,10 @@ def _single(known: Lexicon, section: dict[str, str]) -> frozenset[str]:
     return frozenset(phrase[0] for words in section.values() for phrase in known.phrases(words) if len(phrase) == 1)
 
 
-def tags(reading: Reading, known: Grammar) -> str:
-    """One letter per word."""
+@lru_cache(maxsize=65536)
+def tags(text: str, extend: str = "") -> str:
+    """One letter per word of a caption; equal texts are read once."""
+    reading, known = read(text, extend), grammar(extend)
     words = reading.words
     count = len(words)
     first = [_closed(word, known) for word in words] + ["S"]

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from rewrite.lexicon import lexicon
 from rewrite.reading import Reading, Unit, read
-from rewrite.syntax import grammar, tags
+from rewrite.syntax import tags
 
 Phrases = dict[tuple[str, ...], str]
 _LONGEST = 3
@@ -69,7 +69,7 @@ class _Clause:
 def timeline(text: str, extend: str = "") -> Timeline:
     """Reads a caption's order; equal texts are read once."""
     reading = read(text, extend)
-    letters = tags(reading, grammar(extend))
+    letters = tags(text, extend)
     acts, words = lexicon(extend).acts, reading.words
     clauses, marks = _clauses(reading, letters, extend)
     bounds = [c.begin for c in clauses]
