@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rewrite.cast import NOBODY, Cast, Ids, Member, alike
-from rewrite.frames import Frame, Noun, scene
+from rewrite.frames import scene
+from rewrite.nouns import Noun
 from rewrite.reading import read
+from rewrite.subjects import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def _act(frame: Frame, cast: Cast, answers: list[Ids] | None) -> Act:
         found = ((cast.of(n) - named or cast.of(n)) if n.pronoun else cast.of(n) for n in nouns)
         if answers is None:
             return tuple(found)
-        return tuple(frozenset().union(*(answers[i] for i in some)) for some in found)
+        return tuple(frozenset().union(*(answers[i] if i >= 0 else {i} for i in some)) for some in found)
 
     behind = (*frame.patients, *frame.others)
     return Act(frame, ids(frame.agents, behind), ids(frame.patients, frame.agents), ids(frame.others))

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 
-from rewrite.frames import Noun, Scene
+from rewrite.frames import Scene
 from rewrite.lexicon import lexicon
+from rewrite.nouns import Noun
 from rewrite.reading import Unit
 
 Ids = frozenset[int]
 NOBODY: Ids = frozenset()
+_NAMELESS = {"he": -1, "she": -2, "it": -3, "they": -4}  # whom nothing names: the same in every caption
 _OTHER = frozenset({"other"})
 _DEFINITE = frozenset({"the", "his", "her", "their", "its", "this", "that", "both", "each"})
 
@@ -111,6 +113,8 @@ class Cast:
         fitting = [n for n, m in enumerate(self.members) if _fits(noun.word, m)]
         if noun.word == "they" and not any(n in seen for n in fitting):
             fitting = [n for n, m in enumerate(self.members) if not m.thing]  # several who were named one by one
+        if not fitting:
+            return frozenset({_NAMELESS[noun.word]})
         before = [n for n in fitting if n in seen]
         return frozenset(before or fitting)
 

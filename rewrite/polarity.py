@@ -58,7 +58,12 @@ def _governed(reading: Reading, letters: str, place: int, denying: frozenset[str
     before = list(zip(reading.words[begin : at + 1], reading.lemmas[begin : at + 1], strict=True))
     if link == "to" and any(word in ("too", "nothing", "nobody") for word, _ in before):
         return 1
-    if link == "to" and letters[at - 1 : at] == "V" and before[-2][1] not in denying and _not(reading, letters, at - 1, almost):
+    if (
+        link == "to"
+        and letters[at - 1 : at] == "V"
+        and before[-2][1] not in denying
+        and _not(reading, letters, at - 1, almost)
+    ):
         return 1  # "did not want to go"
     if link in ("to", "from") or (bare and link not in ("by", "after", "before", "while", "for")):
         for offset, (_, lemma) in enumerate(before):
@@ -90,15 +95,14 @@ def _nobody(reading: Reading, letters: str, place: int) -> bool:
     while at >= 0 and letters[at] in "XA":
         at -= 1
     end = at
-    while at >= 0 and letters[at] in "DNR" or reading.words[at : at + 1] == ("of",):
+    while (at >= 0 and letters[at] in "DNR") or reading.words[at : at + 1] == ("of",):
         at -= 1
     if at >= 0 and letters[at] in "VP":
         # "A rider wearing no helmet is hit", but "without anyone noticing".
-        return reading.words[at] == "without" and reading.words[place].endswith("ing")
+        aided = place > 0 and letters[place - 1] == "A"
+        return reading.words[at] == "without" and reading.words[place].endswith("ing") and not aided
     subject = reading.words[at + 1 : end + 1]
-    return any(
-        word in _NOBODY and reading.words[max(0, at + n)] != "a" for n, word in enumerate(subject)
-    )
+    return any(word in _NOBODY and reading.words[max(0, at + n)] != "a" for n, word in enumerate(subject))
 
 
 def _attempted(reading: Reading, letters: str, place: int, vain: frozenset[str]) -> bool:

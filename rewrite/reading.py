@@ -12,9 +12,11 @@ from functools import lru_cache
 
 from rewrite.lexicon import LONGEST, Lexicon, lexicon
 
-_WORD = re.compile(r"\d{1,2}:\d{2}|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+|(?<=s)['’](?=\s))?|[.;:!?,()\u2013\u2014]| - ")
+_WORD = re.compile(
+    r"\d{1,2}:\d{2}|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+|(?<=s)['’](?=\s))?|[.;:!?,()\u2013\u2014]| - "
+)
 _SPLIT = {"can't": "can not", "cannot": "can not", "won't": "will not", "shan't": "shall not"}
-_PARTICLES = frozenset("off on out up down away apart over back".split())
+_PARTICLES = frozenset(["off", "on", "out", "up", "down", "away", "apart", "over", "back"])
 _ENDINGS = ("ingly", "edly", "ing", "ers", "ies", "ied", "er", "ed", "es", "ly", "or", "s", "e", "y")
 
 

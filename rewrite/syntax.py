@@ -13,8 +13,10 @@ from functools import lru_cache
 from rewrite.lexicon import Lexicon, lexicon
 from rewrite.reading import Reading, read
 
-_PLURALS = frozenset({"people", "men", "women", "children", "police", "staff", "policemen", "firefighters", "they", "who"})
-_GERUND = frozenset("by without from for after before while to off".split())
+_PLURALS = frozenset(
+    {"people", "men", "women", "children", "police", "staff", "policemen", "firefighters", "they", "who"}
+)
+_GERUND = frozenset(["by", "without", "from", "for", "after", "before", "while", "to", "off"])
 _CLOSED = frozenset("DRPXSJCWA")
 
 
@@ -59,15 +61,15 @@ def grammar(extend: str = "") -> Grammar:
     phrases = {phrase for words in sections["acts"].values() for phrase in known.phrases(words)}
     acts = {phrase[0] for phrase in phrases if len(phrase) == 1 or phrase[1] in classes}
     things = _single(known, sections["things"]) | _single(known, sections["places"])
-    inert = {word for word in things - acts}
-    verbs = frozenset((acts | set(lists["verbs"].split())) - inert)
+    verbs = frozenset((acts | set(lists["verbs"].split())) - (things - acts))
     return Grammar(
         classes=classes,
         verbs=verbs,
         people=_single(known, sections["people"]) | frozenset(known.lists["grammar"]["entities"].split()),
         things=things,
         pronouns=pronouns,
-        numbers=frozenset(map(str, known.lists["numbers"]["words"])) | frozenset("a an half 1 2 3 4 5 6 7 8 9 10".split()),
+        numbers=frozenset(map(str, known.lists["numbers"]["words"]))
+        | frozenset(["a", "an", "half", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]),
         **{
             name: frozenset(lists[name].split())
             for name in ("passive", "possessing", "bare", "irregular", "parts", "particles", "several")
@@ -98,7 +100,11 @@ def tags(text: str, extend: str = "") -> str:
             letter = "X"
         elif word == "that" and last != "N":
             letter = "C" if words[max(0, place - 1)] == "so" or following in _CLOSED else "D"
-        elif word in ("one", "other", "others", "another") and following in _CLOSED and words[place + 1 : place + 2] != ("one",):
+        elif (
+            word in ("one", "other", "others", "another")
+            and following in _CLOSED
+            and words[place + 1 : place + 2] != ("one",)
+        ):
             letter = "N"
         elif word == "then" and (last in "WJSC" or not _told(found)):
             letter = "X"
@@ -112,7 +118,7 @@ def tags(text: str, extend: str = "") -> str:
             letter = "N"  # "a nursing home"
         elif word == "till" and last in "NXRV":
             letter = "C"
-        elif word == "at" and words[place + 1 : place + 2] == ("once",) or (word == "all" and following == "P"):
+        elif (word == "at" and words[place + 1 : place + 2] == ("once",)) or (word == "all" and following == "P"):
             letter = "X"
         elif letter == "D" and following in ("A", "S") and (word in known.parts or word[0].isdigit()):
             letter = "R"  # "the two have fought"
@@ -157,10 +163,10 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
     if before in known.bare or (last == "X" and behind in known.bare):
         return listed or following in "DR"
     ed = (word.endswith(("ed", "en", "wn")) or word in known.irregular or word != lemma) and not word.endswith("s")
-    if ed and (listed or word.endswith("ed") and word != lemma):
+    if ed and (listed or (word.endswith("ed") and word != lemma)):
         if last == "A":
             return True
-        return last in "NRXWJCSV" and (following != "" or last in "NRW" or listed and last != "S")
+        return last in "NRXWJCSV" and (following != "" or last in "NRW" or (listed and last != "S"))
     if last == "A":
         return False
     plural = last == "N" and (before in _PLURALS or (before.endswith("s") and before != lemmas[place - 1]))

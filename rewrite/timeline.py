@@ -17,7 +17,6 @@ Phrases = dict[tuple[str, ...], str]
 _LONGEST = 3
 _DENIED = frozenset({"not", "never", "without", "no", "nobody", "cannot"})  # what does not happen has no time
 _EMPTY = frozenset({"finish", "end", "stop", "complete", "start", "begin", "have", "take", "give", "make"})
-_COUNTED = frozenset(". ; : , ! ? ( ) and then but in to for with by from on more again".split())  # behind "once", a count
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,11 @@ def timeline(text: str, extend: str = "") -> Timeline:
         doing = not unit.concepts.isdisjoint(acts)
         held = clause.kind in ("after", "before") or "A" in letters[clause.begin : unit.place]
         empty = all(u.lemma in _EMPTY for u in clause.units)
-        if verb or (doing and empty and letters[unit.place] == "N" and (held or clause.units)) or (doing and letters[unit.place] == "A"):
+        if (
+            verb
+            or (doing and empty and letters[unit.place] == "N" and (held or clause.units))
+            or (doing and letters[unit.place] == "A")
+        ):
             clause.units.append(unit)
     return Timeline(tuple(_line(clauses)), tuple(marks))
 
@@ -92,6 +95,7 @@ def timeline(text: str, extend: str = "") -> Timeline:
 def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause], list[int]]:
     """The caption cut where clauses begin, each with what its first word makes of it; and the words of order."""
     singles, phrases, stretches = _marks(extend)
+    counted = lexicon(extend).words("numbers", "ends")  # behind "once", a count
     words = reading.words
     clauses = [_Clause("main", 0, False, 0)]
     marks: list[int] = []
@@ -99,7 +103,7 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
     starts = True  # whether a sentence begins here
     inside = {p for u in reading.units for p in range(u.place + 1, u.place + u.length)}  # "runs after him"
     while place < len(words):
-        kind, length = ("", 1) if place in inside else _mark(reading, place, singles, phrases, stretches)
+        kind, length = ("", 1) if place in inside else _mark(reading, place, singles, phrases, stretches, counted)
         letter = letters[place]
         if letter == "S":
             sentence += words[place] in ".;!?"
@@ -112,7 +116,9 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
             held = clauses[-1] if clauses[-1].kind in ("after", "before", "when", "while") else None
             if held is None:  # within "until he at last opens" it moves nothing
                 clauses.append(_Clause("main" if kind == "then" else "first", place, False, sentence))
-        elif kind and not (length == 1 and words[place] == "as" and letters[place + 1 : place + 2] not in ("D", "N", "R", "A")):
+        elif kind and not (
+            length == 1 and words[place] == "as" and letters[place + 1 : place + 2] not in ("D", "N", "R", "A")
+        ):
             if kind in ("after", "before"):
                 marks.append(place)
             joined = [w for w in words[max(0, place - 2) : place] if w != ","][-1:]
@@ -140,7 +146,12 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
 
 
 def _mark(
-    reading: Reading, place: int, singles: dict[str, str], phrases: Phrases, stretches: frozenset[str]
+    reading: Reading,
+    place: int,
+    singles: dict[str, str],
+    phrases: Phrases,
+    stretches: frozenset[str],
+    counted: frozenset[str],
 ) -> tuple[str, int]:
     """(what kind of word of order begins here, the words it takes)."""
     words = reading.words
@@ -153,7 +164,7 @@ def _mark(
         return "", 1  # "the first one"
     if kind == "after" and words[place] == "having" and place and words[place - 1][0].isalnum():
         return "", 1
-    if words[place] == "once" and (place + 1 == len(words) or words[place + 1] in _COUNTED or words[place - 1] == "at"):
+    if words[place] == "once" and (place + 1 == len(words) or words[place + 1] in counted or words[place - 1] == "at"):
         return "", 1
     if kind in ("after", "before"):
         for ahead in range(place + 1, min(place + 5, len(words))):
@@ -202,6 +213,8 @@ def _marks(extend: str) -> tuple[dict[str, str], Phrases, frozenset[str]]:
     kinds = ("after", "before", "then", "when", "while", "first")
     singles = {word: kind for kind in kinds for word in lists[kind].split()}
     phrases = {
-        tuple(phrase.split()): kind for kind, said in lists["phrases"].items() for phrase in map(str.strip, said.split(","))
+        tuple(phrase.split()): kind
+        for kind, said in lists["phrases"].items()
+        for phrase in map(str.strip, said.split(","))
     }
     return singles, phrases, frozenset(lists["stretches"].split())

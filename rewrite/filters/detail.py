@@ -103,6 +103,5 @@ def _weight(unit: Unit, weights: dict[str, float]) -> float:
 def _weights(extend: str) -> dict[str, float]:
     """Word -> weight, of words that tell little or nothing."""
     known = lexicon(extend)
-    return {word: 0.25 for word in known.words("grammar", "light")} | {
-        word: 0.0 for word in known.words("grammar", "structure")
-    }
+    light, structure = (known.words("grammar", key) for key in ("light", "structure"))
+    return dict.fromkeys(light, 0.25) | dict.fromkeys(structure, 0.0)

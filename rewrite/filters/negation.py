@@ -99,7 +99,9 @@ def _same_act(old: Act, new: Act) -> bool:
     return old.may_be(new) and meet(old.patients, new.patients)
 
 
-def _turned(denials: list[_Denial], answered: list[_Denial], own: Reading, other: Reading, done: frozenset[int]) -> bool:
+def _turned(
+    denials: list[_Denial], answered: list[_Denial], own: Reading, other: Reading, done: frozenset[int]
+) -> bool:
     """Whether the other caption asserts something of what is denied, and denies none of it."""
     for denial in denials:
         matches = [u for u in other.units if denial.of(u) and u.word not in _OBJECTS]

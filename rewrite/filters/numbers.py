@@ -186,9 +186,7 @@ def _noun(reading: Reading, place: int) -> Unit | None:
     return next((u for u in reversed(near)), None)
 
 
-def _numbers_of_nouns(
-    text: str, reading: Reading, names: _Names, extend: str
-) -> tuple[frozenset[str], frozenset[str]]:
+def _numbers_of_nouns(text: str, reading: Reading, names: _Names, extend: str) -> tuple[frozenset[str], frozenset[str]]:
     """(plural, singular) lemmas of nouns that a determiner or their ending shows to be nouns, in one number only."""
     plural: set[str] = set()
     singular: set[str] = set()

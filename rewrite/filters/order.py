@@ -66,9 +66,7 @@ def _unsaid(one: Event, other: Event) -> bool:
     return late.loose and early.sentence == late.sentence and not early.loose
 
 
-def _matched(
-    first: Timeline, second: Timeline, source: str, text: str, extend: str
-) -> list[tuple[Event, Event]]:
+def _matched(first: Timeline, second: Timeline, source: str, text: str, extend: str) -> list[tuple[Event, Event]]:
     """Events that answer each other and nothing else: a word said twice tells no order."""
     both = pair(source, text, extend)
     before = {a.frame.unit.place: a for a in both.before}

@@ -91,7 +91,7 @@ def _changed(old: Act, new: Act, both: Pair, known: Lexicon) -> bool:
         return True
     if old.agents and all(new.agents) and meet(old.patients, new.agents) and not meet(old.agents, new.agents):
         return bool(new.patients) and not meet(old.patients, new.patients)
-    persons = all(both.members[n].person for i in (*old.patients, *new.patients) for n in i)
+    persons = all(both.members[n].person for i in (*old.patients, *new.patients) for n in i if n >= 0)
     return persons and _disjoint(old.patients, new.patients, both)
 
 
@@ -108,7 +108,7 @@ def _other_agent(old: Act, new: Act, both: Pair) -> bool:
 
 
 def _things(agents: tuple[Ids, ...], both: Pair) -> bool:
-    return all(both.members[n].thing for i in agents for n in i)
+    return all(both.members[n].thing for i in agents for n in i if n >= 0)
 
 
 def _reversed(old: Act, new: Act) -> bool:
