@@ -170,7 +170,8 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
     if last == "A":
         return False
     plural = last == "N" and (before in _PLURALS or (before.endswith("s") and before != lemmas[place - 1]))
-    if word.endswith("s") and word != lemma:
+    strange = following in ("D", "R") and not word.endswith(("ss", "us"))  # no dictionary knows it
+    if word.endswith("s") and (word != lemma or strange):
         if last == "N" and _counted(reading, place, found, known):
             return False
         if last == "N" and lemma in known.things and following not in ("D", "R") and _told(found):

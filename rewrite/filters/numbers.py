@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from rewrite.filters.rules import reject_texts
@@ -77,7 +77,8 @@ def _fault(source: str, text: str, names: _Names, extend: str) -> str:
 def _other_values(before: _Counts, after: _Counts) -> bool:
     """A count of two or more, a time of day or an ordinal that only one of the captions has."""
     for values, other in ((before.values - after.values, after), (after.values - before.values, before)):
-        if values - {2} - other.ordinals or (values and not other.pairs):
+        told = values - other.ordinals  # "floor 5" is the fifth
+        if told - {2} or (told and not other.pairs):
             return True
     new, lost = after.ordinals - before.ordinals - after.values, before.ordinals - after.ordinals - after.values
     ordinals = new - {2} and lost
@@ -132,8 +133,9 @@ def _counts(text: str, names: _Names, extend: str) -> _Counts:
             counts = word == "one" and following not in ("of", "another", "after", "by") and last not in names.pointing
             if noun and (counts or explicit):
                 ones.add(noun.lemma)
-            if word == "one" and following == "of" and (of := _noun(reading, place + 2)):
-                ones.add(of.lemma)
+            if word == "one" and following == "of":
+                shared = (u.lemma for u in reading.units if u.place > place + 1 and u.lemma not in names.words)
+                ones.update(islice(shared, 1))
         elif value is not None:
             half = words[max(0, place - 2) : place + 1] == ("half", "a", "dozen")
             values |= {6 if half else value} - {0}
@@ -158,7 +160,7 @@ def _counts(text: str, names: _Names, extend: str) -> _Counts:
         ones=frozenset(ones),
         ordinals=frozenset(ordinals),
         quantifiers=frozenset(groups),
-        plural=plural,
+        plural=plural - ones,  # "one of the officers" is one officer
         singular=singular,
         pairs=not names.two.isdisjoint(words) or len(people) > 1 or _joined(words),
     )
