@@ -85,6 +85,7 @@ def load(run: Path, trained: dict[str, Any]) -> Detector:
     Raises:
         CorpusError: its weights do not fit its config.
     """
+    from trclip_vad.prior import ClassPrior
     from trclip_vad.prompts import FixedNames
 
     config = revive(Config, trained["asked"]["config"], "config")
@@ -97,7 +98,9 @@ def load(run: Path, trained: dict[str, Any]) -> Detector:
         unit=(trained["encoder"] or {}).get("norm") == "unit",
         classes=0 if classes is None else classes.shape[1],
     )
-    detector = build(config.model, widths)
+    vectors = weights.get("prior.vectors")
+    prior = None if vectors is None else ClassPrior(vectors, config.classes.prior, config.classes.temperature)
+    detector = build(config.model, widths, prior=prior)
     try:
         detector.load_state_dict(weights)
     except RuntimeError as error:
