@@ -1,7 +1,8 @@
 """The board of sentence encoders: frozen models that turn a caption into a vector of unit length.
 
 The contract: `identity` names everything that decides the vectors (the weights by digest, never by place);
-`encode` keeps the order of its texts. A new one is a frozen dataclass with the field `model`, and one line here.
+`encode` keeps the order of its texts. A new one is a frozen dataclass with the field `model`, and one line here, under
+the name that its identity gives it.
 """
 
 from __future__ import annotations
@@ -92,4 +93,4 @@ def _loaded(path: str) -> Any:
         raise ModelError(path, f"cannot be loaded ({error})", "Is the download whole?") from error
 
 
-ENCODERS: dict[str, type[Any]] = {"sentence_transformers": SentenceEncoder, "clip": ClipTexts}
+ENCODERS: dict[str, type[Any]] = {"sentence_transformers": SentenceEncoder, "clip_texts": ClipTexts}
