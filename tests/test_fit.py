@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -274,3 +276,34 @@ def test_a_user_is_told_of_a_wrong_loss_in_one_line(both: tuple[Path, Path], tmp
     for assignment in ("losses.mil_bce=-1", "losses.mil_bce=0", "losses.nonsense=1", "losses.distillation=1"):
         said = trclip(*words, "--set", assignment)
         assert (said.code, len(said.err.strip().splitlines())) == (2, 1), said.err
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_stopped_at_any_write_a_run_ends_in_the_same_bytes(
+    whole: bool, both: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped before a file takes its name, or right after."""
+    fitted(both, tmp_path / "whole", SENTENCE)
+    replace_, stopped = os.replace, 0
+    for moment in range(20):
+        left = moment
+
+        def dying(*given: Any) -> None:
+            nonlocal left
+            left -= 1
+            if left >= 0 or whole:
+                replace_(*given)
+            if left < 0:
+                raise KeyboardInterrupt
+
+        out = tmp_path / f"run{moment}"
+        with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+            patch.setattr(os, "replace", dying)
+            fitted(both, out, SENTENCE)
+            break
+        stopped += 1
+        fitted(both, out, SENTENCE)
+        assert {p.name: p.read_bytes() for p in out.iterdir()} == {
+            p.name: p.read_bytes() for p in (tmp_path / "whole").iterdir()
+        }
+    assert stopped == 7  # a state an epoch, weights, metrics, places, card, manifest
