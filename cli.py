@@ -295,6 +295,26 @@ def train(
     _answer(overview(out), json, lines)
 
 
+@app.command()
+def import_checkpoint(
+    file: Annotated[Path, typer.Argument(help="A published .pth of TrCLIP-VAD or VadCLIP; no code in it is run.")],
+    out: Annotated[Path, typer.Option(help="Run folder.")],
+    recipe: Annotated[str, typer.Option(help="ucf_crime or xd_violence: what the file was trained for.")] = "ucf_crime",
+    clip: Annotated[str | None, typer.Option(help="The CLIP it was trained beside: a folder or hub name.")] = None,
+    classes: Annotated[bool, typer.Option(help="With the F-branch, which needs --clip.")] = True,
+    encoder: Annotated[str | None, typer.Option(help="TrCLIP-VAD's sentence encoder (SimCSE), for score.")] = None,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Make a run of a published model file, for eval and score."""
+    from rewrite.overview import lines, overview
+    from rewrite.terminal import Terminal
+    from trclip_vad.import_checkpoint import import_checkpoint as run
+
+    run(file, out, recipe, set_ or [], clip, classes, encoder, Terminal())
+    _answer(overview(out), json, lines)
+
+
 @app.command(name="eval")
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A trained run.")],

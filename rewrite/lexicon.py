@@ -16,7 +16,7 @@ from rewrite.errors import InputError, did_you_mean
 from rewrite.manifest import digest
 
 FOLDER = Path(__file__).resolve().parent / "lexicons"
-LISTS = ("attributes", "concepts", "grammar", "labels", "negation", "numbers", "order", "refusals", "vague")
+LISTS = ("attributes", "concepts", "grammar", "labels", "negation", "numbers", "order", "refusals", "syntax", "vague")
 LONGEST = 5  # words in a phrase
 
 
@@ -28,15 +28,19 @@ class Lexicon:
         lists: name -> the file's content.
         overrides: word -> lemma where the dictionary errs for captions.
         concepts: lemmas of a word or phrase -> the concepts it may mean.
+        longest: first word of a phrase -> words in the longest that it begins.
         acts, entities: the concepts of doing, and those of who or what can do.
+        verbs: of acts and of syntax.yaml, as dictionary forms; "feeding" is one of these, whatever the dictionary says.
         digest: of all content; stands in the manifest of what was judged by it.
     """
 
     lists: Mapping[str, Any]
     overrides: Mapping[str, str]
     concepts: Mapping[tuple[str, ...], frozenset[str]]
+    longest: Mapping[str, int]
     acts: frozenset[str]
     entities: frozenset[str]
+    verbs: frozenset[str]
     digest: str
 
     def words(self, name: str, key: str) -> frozenset[str]:
@@ -52,7 +56,12 @@ class Lexicon:
 
     def lemma(self, word: str) -> str:
         """The word's dictionary form; lower case."""
-        return self.overrides.get(word) or _dictionary_form(word)
+        found = self.overrides.get(word) or _dictionary_form(word)
+        if found == word and word.endswith("ing") and len(word) > 5 and word not in self.overrides:
+            base = word[:-3]
+            forms = (base, f"{base}e", base[:-1] if base[-1] == base[-2] else base)
+            return next((form for form in forms if form in self.verbs), word)
+        return found
 
 
 @lru_cache(maxsize=8)
@@ -76,14 +85,20 @@ def lexicon(extend: str = "") -> Lexicon:
     sections = lists["concepts"]
     acts = frozenset(sections["acts"])
     entities = frozenset(sections["people"]) | frozenset(lists["grammar"]["entities"].split())
-    bare = Lexicon(lists, overrides, {}, acts, entities, "")
+    verbs = frozenset(lists["syntax"]["verbs"].split()) | {
+        part for words in sections["acts"].values() for part in _split(words) if " " not in part
+    }
+    bare = Lexicon(lists, overrides, {}, {}, acts, entities, verbs, "")
     concepts: dict[tuple[str, ...], set[str]] = {}
     for section in sections.values():
         for concept, words in section.items():
             for phrase in bare.phrases(words):
                 concepts.setdefault(phrase, set()).add(concept)
     frozen = {phrase: frozenset(meant) for phrase, meant in concepts.items()}
-    return Lexicon(lists, overrides, frozen, acts, entities, digest(lists))
+    longest: dict[str, int] = {}
+    for phrase in frozen:
+        longest[phrase[0]] = max(longest.get(phrase[0], 0), len(phrase))
+    return Lexicon(lists, overrides, frozen, longest, acts, entities, verbs, digest(lists))
 
 
 @lru_cache(maxsize=256)

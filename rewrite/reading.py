@@ -7,13 +7,16 @@ agree when they share a concept, a lemma or a stem: "walks off" agrees with "lea
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from rewrite.lexicon import LONGEST, Lexicon, lexicon
 
-_WORD = re.compile(r"\d{1,2}:\d{2}|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|[.;:!?,()\u2013\u2014]| - ")
+_WORD = re.compile(
+    r"\d{1,2}:\d{2}|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+|(?<=s)['’](?=\s))?|[.;:!?,()\u2013\u2014]| - "
+)
 _SPLIT = {"can't": "can not", "cannot": "can not", "won't": "will not", "shan't": "shall not"}
+_PARTICLES = frozenset(["off", "on", "out", "up", "down", "away", "apart", "over", "back"])
 _ENDINGS = ("ingly", "edly", "ing", "ers", "ies", "ied", "er", "ed", "es", "ly", "or", "s", "e", "y")
 
 
@@ -53,12 +56,14 @@ class Reading:
         lemmas: the same, as dictionary forms.
         clauses: the clause number of each word.
         units: content, in order.
+        owners: indices of the words that stood with an "'s".
     """
 
     words: tuple[str, ...]
     lemmas: tuple[str, ...]
     clauses: tuple[int, ...]
     units: tuple[Unit, ...]
+    owners: frozenset[int] = frozenset()
 
     @property
     def concepts(self) -> frozenset[str]:
@@ -69,23 +74,32 @@ class Reading:
 def read(text: str, extend: str = "") -> Reading:
     """Reads a caption by the lexicon (`extend`: a user's additions). Equal texts are read once."""
     known = lexicon(extend)
-    words = _words(text)
+    words, owners = _words(text)
     lemmas = tuple(known.lemma(word) for word in words)
     clauses = _clauses(words, _words_of(extend, "clause_marks"))
-    return Reading(words, lemmas, clauses, _units(words, lemmas, clauses, known, _words_of(extend, "function")))
+    return Reading(words, lemmas, clauses, _units(words, lemmas, clauses, known, _words_of(extend, "function")), owners)
 
 
 def holds(reading: Reading, phrases: frozenset[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
     """The words and phrases (as lemmas) of a list that a caption holds; each is also tried as it is written."""
     found = set()
+    first = _first_words(phrases)
     for sequence in (reading.lemmas, reading.words):
-        for begin in range(len(sequence)):
+        for begin, word in enumerate(sequence):
+            if word not in first:
+                continue
             for length in range(1, min(LONGEST, len(sequence) - begin) + 1):
                 if sequence[begin : begin + length] in phrases:
                     found.add(sequence[begin : begin + length])
     return frozenset(found)
 
 
+@lru_cache(maxsize=64)
+def _first_words(phrases: frozenset[tuple[str, ...]]) -> frozenset[str]:
+    return frozenset(phrase[0] for phrase in phrases if phrase)
+
+
+@lru_cache(maxsize=65536)
 def stem(word: str) -> str:
     """What derived forms share: "handcuffed" and "handcuffs", "jogger" and "jogging"."""
     for ending in _ENDINGS:
@@ -100,16 +114,19 @@ def _words_of(extend: str, key: str) -> frozenset[str]:
     return lexicon(extend).words("grammar", key)
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _words(text: str) -> tuple[tuple[str, ...], frozenset[int]]:
     found: list[str] = []
+    owners: set[int] = set()
     for word in _WORD.findall(text.lower().replace("’", "'").replace("-", " - " if " - " in text else " ")):
         word = _SPLIT.get(word, word).strip()
         if word.endswith("n't"):
             word = f"{word[:-3]} not"
-        elif word.endswith("'s") or word.endswith("'d"):
-            word = word[:-2]
+        elif word.endswith(("'s", "s'", "'d")):
+            if not word.endswith("'d"):
+                owners.add(len(found))
+            word = word.rsplit("'", 1)[0]
         found += word.split()
-    return tuple(found)
+    return tuple(found), frozenset(owners)
 
 
 def _clauses(words: tuple[str, ...], marks: frozenset[str]) -> tuple[int, ...]:
@@ -153,12 +170,26 @@ def _units(
                 )
             )
         place += max(length, 1)
-    return tuple(units)
+    return tuple(_with_particle(unit, words, clauses, known) for unit in units)
+
+
+def _with_particle(unit: Unit, words: tuple[str, ...], clauses: tuple[int, ...], known: Lexicon) -> Unit:
+    """A verb with what it means together with a particle behind its object: "turns the light off"."""
+    if unit.length > 1 or unit.concepts.isdisjoint(known.acts):
+        return unit
+    for place in range(unit.place + 2, min(unit.place + 6, len(words))):
+        if clauses[place] != unit.clause:
+            break
+        meant = known.concepts.get((unit.lemma, words[place])) if words[place] in _PARTICLES else None
+        if meant:
+            return replace(unit, concepts=unit.concepts | meant)
+    return unit
 
 
 def _phrase(words: tuple[str, ...], lemmas: tuple[str, ...], place: int, known: Lexicon) -> int:
     """Number of words of the longest known phrase that begins here; 0 if the word itself is unknown."""
-    for length in range(min(LONGEST, len(lemmas) - place), 0, -1):
+    most = max(known.longest.get(lemmas[place], 0), known.longest.get(words[place], 0))
+    for length in range(min(most, len(lemmas) - place), 0, -1):
         if lemmas[place : place + length] in known.concepts or words[place : place + length] in known.concepts:
             return length
     return 0

@@ -157,7 +157,7 @@ def test_descriptions_take_the_place_of_bare_names(both: tuple[Path, Path], hash
     data = open_paired(*both, "train")
     found = names_of(ClassSettings(encoder="sentence", descriptions=tmp_path / "described"), data)
     bare = names_of(ClassSettings(encoder="sentence"), data)
-    assert found.identity.keys() - bare.identity.keys() == {"descriptions"}
+    assert found.identity["texts"] != bare.identity["texts"]
     vectors = found.module()().detach()
     torch.testing.assert_close(vectors.norm(dim=1), torch.full((3,), 4.0))
     assert not torch.allclose(vectors, bare.module()().detach())

@@ -15,7 +15,7 @@ from trclip_vad import extract as extraction
 from trclip_vad.batch import LabelSet, Video
 from trclip_vad.clip import ClipImages
 from trclip_vad.extract import extract
-from trclip_vad.features import open_features
+from trclip_vad.features import open_features, seal
 from trclip_vad.grid import pooled
 from trclip_vad.video import Film, find_films
 
@@ -218,6 +218,21 @@ def test_an_edited_array_or_list_is_refused(greys: Greys, encoder: ClipImages) -
     (greys.root / "f" / "train_videos.jsonl").write_text("")
     with pytest.raises(CorpusError, match=r"train_videos\.jsonl: is missing or was changed"):
         open_features(greys.root / "f", "train")
+
+
+def test_released_arrays_are_read_where_they_lie_and_held_against_their_size(greys: Greys, tmp_path: Path) -> None:
+    out, array = tmp_path / "released", tmp_path / "train0__5.npy"
+    out.mkdir()
+    np.save(array, np.arange(12, dtype=np.float16).reshape(4, 3))
+    entry = {"path": str(array), "bytes": array.stat().st_size}
+    row = {"video": "train0", "labels": ["Fight"], "frames": 64, "fps": 30.0, "snippets": 4, "crops": {"5": entry}}
+    seal(out, {"dataset": "greys"}, ("Normal", "Fight"), {"train": [row], "test": []}, [], 3, {})
+    train = open_features(out, "train")
+    assert train.crops == ((5,),)
+    np.testing.assert_array_equal(train.visual(0, 5), np.arange(12, dtype=np.float32).reshape(4, 3))
+    array.write_bytes(array.read_bytes() + b"more")
+    with pytest.raises(CorpusError, match="was changed after sealing"):
+        open_features(out, "train").visual(0, 5)
 
 
 def test_the_same_features_are_not_made_twice_and_others_not_over_them(greys: Greys, encoder: ClipImages) -> None:

@@ -27,12 +27,22 @@ MATH = [
     "detection.py",
     "grid.py",
 ]
-MATH += ["scan.py", "scan_chunked.py", "scan_native.py", "mamba.py", "quad.py", "local.py", "graph.py"]
+MATH += [
+    "prior.py",
+    "published_names.py",
+    "scan.py",
+    "scan_chunked.py",
+    "scan_native.py",
+    "mamba.py",
+    "quad.py",
+    "local.py",
+    "graph.py",
+]
 MATH += [f"temporal/{name}.py" for name in ("identity", "lgt", "lgm_mamba", "variants")]
 DOORS = {"text_bank", "encoders", "checkpoint", "train", "evaluate", "score", "datasets", "validation"}
 DOORS |= {"released", "released_features", "released_text"}
 DOORS |= {"clip", "features", "extract", "video", "pictures", "paired", "sampling", "fit", "parallel", "class_names"}
-DOORS |= {"card", "event_log", "score_input"}
+DOORS |= {"card", "event_log", "score_input", "published", "import_checkpoint"}
 NOUNS = {"__init__", "batch", "config", "recipes", "scan_build"}  # what both sides say; and the compiler behind a scan
 TRAINING = ["train", "fit", "sampling", "objective", "validation", "class_names", "parallel", "card", "event_log"]
 SOURCES = sorted([ROOT / "cli.py", *(ROOT / "rewrite").rglob("*.py"), *(ROOT / "trclip_vad").rglob("*.py")])

@@ -13,6 +13,7 @@ from trclip_vad.branches import FUSIONS, CBranch, FBranch, Single, TextBranch, V
 from trclip_vad.config import ModelSettings
 from trclip_vad.model import Detector
 from trclip_vad.mtn import MTN
+from trclip_vad.prior import ClassPrior
 from trclip_vad.temporal import TEMPORAL
 
 LENGTH = 256  # snippets to which the published model pads and cuts every video
@@ -35,7 +36,9 @@ class Widths:
     classes: int = 0
 
 
-def build(settings: ModelSettings, widths: Widths, names: nn.Module | None = None) -> Detector:
+def build(
+    settings: ModelSettings, widths: Widths, names: nn.Module | None = None, prior: ClassPrior | None = None
+) -> Detector:
     """A detector with fresh weights, drawn from torch's generator.
 
     Where there are frames the temporal module works on them and the text branch has none, as in the figure; a detector
@@ -43,6 +46,7 @@ def build(settings: ModelSettings, widths: Widths, names: nn.Module | None = Non
 
     Args:
         names: gives (C, widths.classes) class features; needed with widths.classes.
+        prior: see Detector.
 
     Raises:
         SettingError: no temporal module or fusion of that name, or a width that the multi-scale network cannot split.
@@ -76,6 +80,7 @@ def build(settings: ModelSettings, widths: Widths, names: nn.Module | None = Non
         FBranch(fusion.width, hidden, widths.classes, masked=not published) if widths.classes else None,
         names,
         LENGTH if published else 0,
+        prior,
     )
 
 

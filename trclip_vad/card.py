@@ -59,6 +59,40 @@ def card(run: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def imported_card(run: Mapping[str, Any]) -> str:
+    """Markdown of a run whose weights came from a published file."""
+    asked = run["asked"]
+    facts = {
+        "system": asked["imported"]["system"],
+        "sha256 of the file": asked["imported"]["sha256"],
+        "recipe": asked["config"]["recipe"],
+        "image encoder": _named(run["image_encoder"]),
+        "class names": _named(asked["names"]),
+        "classes": ", ".join(run["labels"]),
+        "of the frozen CLIP, left in the file": run["left_out"]["frozen CLIP"],
+        "declared and unused": ", ".join(run["left_out"]["unused"]) or "none",
+        "of the F-branch, left out": ", ".join(run["left_out"]["F-branch"]) or "none",
+    }
+    lines = [
+        "# A TrCLIP-VAD run, imported",
+        "",
+        "The weights are a published file's; nothing was trained here, and how that file was chosen is its authors' "
+        "affair. Of the settings below those of training are the recipe's, and had no part. Figures on test videos are "
+        "in `eval.json`, once `cli.py eval` has been asked.",
+        "",
+        *(f"- {name}: {_shown(value)}" for name, value in facts.items() if value is not None),
+        "",
+        "## Settings",
+        "",
+        *_fenced(asked["config"]),
+        "",
+        "## Environment",
+        "",
+        *_fenced(run["environment"]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _named(identity: Mapping[str, Any] | None) -> str | None:
     if identity is None:
         return None

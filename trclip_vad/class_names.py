@@ -6,12 +6,14 @@ Encoders are needed for training alone: the class features that training ends wi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rewrite import manifest
 from rewrite.corpus import open_corpus
-from rewrite.errors import ModelError, SettingError
+from rewrite.errors import InputError, ModelError, SettingError
 from trclip_vad import checkpoint
 from trclip_vad.assembly import Widths
 from trclip_vad.config import ClassSettings
@@ -20,6 +22,8 @@ from trclip_vad.paired import Paired
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from trclip_vad.prior import ClassPrior
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,15 @@ class Names:
     identity: dict[str, Any]
     width: int = 0
     _make: Callable[[], nn.Module | None] = field(default=lambda: None, repr=False)
+    _prior: Callable[[], ClassPrior | None] = field(default=lambda: None, repr=False)
 
     def module(self) -> nn.Module | None:
         """Called without arguments it gives (C, width); learned in part. Fresh weights by torch's generator."""
         return self._make()
+
+    def prior(self) -> ClassPrior | None:
+        """What captions say of these classes by themselves, if the settings want it heard."""
+        return self._prior()
 
     def widths(self, data: Paired) -> Widths:
         """Of all that a detector of this data is given."""
@@ -76,10 +85,13 @@ def _sentence(settings: ClassSettings, data: Paired) -> Names:
         todo = "Give it by --set classes.model=FOLDER."
         raise ModelError("classes.encoder=sentence", "does not say where the sentence encoder lies", todo)
     encoder = SentenceEncoder(model=place)
-    described, corpus_id = _descriptions(settings, data.classes)
+    described = _descriptions(settings, data.classes)
+    if settings.prior and (data.bank is None or data.bank.manifest["asked"]["encoder"] != encoder.identity()):
+        todo = "Use the bank's own (leave classes.model out), or set classes.prior=0."
+        raise ModelError(place, "is not the encoder of the captions, and a prior compares vectors of one", todo)
     means = [encoder.encode(texts).mean(axis=0) for texts in described]
     vectors = np.stack([mean / np.linalg.norm(mean) for mean in means])
-    identity = {**encoder.identity(), "classes": list(data.classes)}
+    identity = {**encoder.identity(), "classes": list(data.classes), "texts": manifest.digest(described)}
 
     def make() -> nn.Module:
         import torch
@@ -88,7 +100,14 @@ def _sentence(settings: ClassSettings, data: Paired) -> Names:
 
         return ResidualNames(torch.from_numpy(vectors * vectors.shape[1] ** 0.5))  # components near 1, as the captions'
 
-    return Names(identity | ({"descriptions": corpus_id} if corpus_id else {}), vectors.shape[1], make)
+    def prior() -> ClassPrior | None:
+        import torch
+
+        from trclip_vad.prior import ClassPrior
+
+        return ClassPrior(torch.from_numpy(vectors), settings.prior, settings.temperature) if settings.prior else None
+
+    return Names(identity, vectors.shape[1], make, prior)
 
 
 def _clip(settings: ClassSettings, data: Paired) -> Names:
@@ -109,17 +128,32 @@ def _clip(settings: ClassSettings, data: Paired) -> Names:
     return Names(identity, int(tower.config.projection_dim), make)
 
 
-def _descriptions(settings: ClassSettings, classes: Sequence[str]) -> tuple[list[list[str]], str | None]:
-    """Per class its texts, and the id of the corpus they are from."""
-    if settings.descriptions is None:
-        return [[words(label)] for label in classes], None
-    corpus = open_corpus(settings.descriptions)
+def _descriptions(settings: ClassSettings, classes: Sequence[str]) -> list[list[str]]:
+    """Per class its texts."""
+    place = settings.descriptions
+    if place is None:
+        return [[words(label)] for label in classes]
     found: dict[str, list[str]] = {words(label): [] for label in classes}
-    for row in corpus.rows("rewrites"):
-        if words(row["source"]) in found:
-            found[words(row["source"])].append(row["text"])
+    for name, text in _glosses(place) if place.is_file() else _corpus(place):
+        found.get(words(name), []).append(text)  # a list may describe more classes than the data has
     empty = [label for label in classes if not found[words(label)]]
     if empty:
         what = f"has no description of {', '.join(map(repr, empty))}"
-        raise SettingError(settings.descriptions, what, "Describe these too: cli.py classes.")
-    return [found[words(label)] for label in classes], corpus.id
+        raise SettingError(place, what, "Describe these too: cli.py classes.")
+    return [found[words(label)] for label in classes]
+
+
+def _corpus(folder: Path) -> Iterator[tuple[str, str]]:
+    return ((row["source"], row["text"]) for row in open_corpus(folder).rows("rewrites"))
+
+
+def _glosses(path: Path) -> Iterator[tuple[str, str]]:
+    """Of a list as prompts/classes has them: `CLASS | what it looks like | what it is taken for`."""
+    try:
+        lines = path.read_bytes().decode().splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise InputError(path, "cannot be read as text", "Give a list of classes, or a sealed corpus.") from None
+    for line in lines:
+        name, gloss, *_ = (*(part.strip() for part in line.split("|")), "", "")
+        if gloss and not line.startswith("#"):
+            yield name, gloss

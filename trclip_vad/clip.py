@@ -262,4 +262,4 @@ def _tokenizer() -> Any:
     return Tokenizer()
 
 
-IMAGE_ENCODERS: dict[str, type[Any]] = {"clip_images": ClipImages}  # by the name in their identity
+IMAGE_ENCODERS: dict[str, type[Any]] = {"clip_images": ClipImages}

@@ -34,7 +34,17 @@ class ClassSettings:
         "none", "none: no F-branch; sentence: a learned row on a sentence vector; clip: prompts through a text tower"
     )
     model: str | None = operational(None, "folder or cached hub name of the encoder; none: the bank's own")
-    descriptions: Path | None = operational(None, "sealed corpus of class descriptions; none: the bare names")
+    descriptions: Path | None = operational(
+        None, "sealed corpus of class descriptions, or a list `CLASS | what it looks like`; none: the bare names"
+    )
+    prior: float = setting(0.0, "weight of the captions' own likeness to the class texts when a video is judged")
+    temperature: float = setting(0.05, "of that likeness, a cosine")
+
+    def __post_init__(self) -> None:
+        if self.prior < 0 or self.temperature <= 0:
+            raise ValueError("prior must not be negative, and temperature must be positive")
+        if self.prior and self.encoder != "sentence":
+            raise ValueError("a prior compares sentences with sentences: set classes.encoder=sentence first")
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,7 @@ def load(run: Path, trained: dict[str, Any]) -> Detector:
     Raises:
         CorpusError: its weights do not fit its config.
     """
+    from trclip_vad.prior import ClassPrior
     from trclip_vad.prompts import FixedNames
 
     config = revive(Config, trained["asked"]["config"], "config")
@@ -97,7 +98,9 @@ def load(run: Path, trained: dict[str, Any]) -> Detector:
         unit=(trained["encoder"] or {}).get("norm") == "unit",
         classes=0 if classes is None else classes.shape[1],
     )
-    detector = build(config.model, widths)
+    vectors = weights.get("prior.vectors")
+    prior = None if vectors is None else ClassPrior(vectors, config.classes.prior, config.classes.temperature)
+    detector = build(config.model, widths, prior=prior)
     try:
         detector.load_state_dict(weights)
     except RuntimeError as error:
@@ -110,11 +113,14 @@ def load(run: Path, trained: dict[str, Any]) -> Detector:
 def data_of(
     run: Path, trained: dict[str, Any], split: str, bank: Path | None = None, features: Path | None = None
 ) -> Paired:
-    """A split of what a run was trained on.
+    """A split of what a run was trained on; of what is given, for an imported run, if that can be read by it.
 
     Raises:
         CorpusError: it is not where it was, or is not what the run was trained on.
+        SettingError: an imported run is given too little or too much.
     """
+    if "imported" in trained["asked"]:
+        return _fitting(run, trained, split, bank, features)
     config = revive(Config, trained["asked"]["config"], "config")
     places = checkpoint.read_places(run)
     given = {"bank": bank, "features": features}
@@ -135,9 +141,29 @@ def data_of(
     return data
 
 
+def _fitting(run: Path, trained: dict[str, Any], split: str, bank: Path | None, features: Path | None) -> Paired:
+    """Data for an imported run, which is bound to none. Where it came from is for the user to know."""
+    for name, place in (("bank", bank), ("features", features)):
+        width = trained["text_width" if name == "bank" else "visual_width"]
+        if width and place is None:
+            raise SettingError(f"--{name}", f"is not given, and the imported {run} names none", "Give its folder.")
+        if place is not None and not width:
+            raise SettingError(f"--{name}", f"is of no use to {run}, which reads none", "Leave it out.")
+    config = revive(Config, trained["asked"]["config"], "config")
+    data = open_paired(bank, features, split, config.text.missing)
+    if list(data.classes) != trained["labels"]:
+        raise CorpusError(data.folder, f"has other classes than {run}", "Give data of the run's own data set.")
+    for part, width in ((data.bank, trained["text_width"]), (data.features, trained["visual_width"])):
+        if part is not None and part.width != width:
+            what = f"has vectors of width {part.width}, and {run} reads {width}"
+            raise CorpusError(part.folder, what, "Give those of the published encoder.")
+    return data
+
+
 def table(found: dict[str, Any]) -> list[str]:
     """An evaluation as lines for people."""
-    lines = [f"{found['recipe']}, seed {found['seed']}: {found['videos']} test videos, {found['frames']} frames"]
+    made = "imported" if found["seed"] is None else f"seed {found['seed']}"
+    lines = [f"{found['recipe']}, {made}: {found['videos']} test videos, {found['frames']} frames"]
     for branch, measured in (("C-branch", found), ("F-branch", found["f_branch"])):
         if measured is None:
             continue

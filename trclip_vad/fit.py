@@ -55,7 +55,7 @@ class Fit:
         self.draws = Draws(data, self.fitted, config, self.seed)
         _refuse_few(data, len(next(self.draws.batches(0))) // 2, parallel.world)
         torch.manual_seed(draw(self.seed, "weights"))
-        self.detector = build(config.model, names.widths(data), names.module()).to(parallel.device)
+        self.detector = build(config.model, names.widths(data), names.module(), names.prior()).to(parallel.device)
         settings = config.optimiser
         self.learned = [p for p in self.detector.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(self.learned, lr=settings.lr, weight_decay=settings.weight_decay)

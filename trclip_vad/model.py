@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from trclip_vad.batch import Batch
 from trclip_vad.branches import CBranch, FBranch, TextBranch, VisualBranch
+from trclip_vad.prior import ClassPrior
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ class Detector(nn.Module):
         c_branch: is it an anomaly?
         f_branch: which one? None: not asked.
         names: called without arguments, (C, E) features of the class names; None without F-branch.
+        prior: what captions say of the classes by themselves, heard when a video is judged; None: unheard.
         length: every video is padded to so many snippets and longer ones are cut into chunks, as published; 0: no.
     """
 
@@ -54,11 +56,13 @@ class Detector(nn.Module):
         f_branch: FBranch | None = None,
         names: nn.Module | None = None,
         length: int = 0,
+        prior: ClassPrior | None = None,
     ) -> None:
         super().__init__()
         self.visual, self.text, self.fusion = visual, text, fusion
         self.c_branch, self.f_branch, self.names = c_branch, f_branch, names
         self.length = length
+        self.prior = prior
 
     def forward(self, batch: Batch, classes: bool = True) -> Outputs:
         """A batch through both branches, fusion, and both heads; without `classes` the F-branch is not asked."""
@@ -75,7 +79,7 @@ class Detector(nn.Module):
 
     @torch.no_grad()
     def infer(self, video: Batch, classes: bool = True) -> Outputs:
-        """Outputs of one whole video (B = 1), in eval mode; the training mode is left as it was found.
+        """Outputs of one whole video (B = 1), prior included, in eval mode; the training mode is left as it was found.
 
         Where a length is set, the video is cut into chunks of it that know nothing of each other, as published.
         """
@@ -84,12 +88,14 @@ class Detector(nn.Module):
         snippets = video.mask.shape[1]
         found = self(chunked(video, self.length) if self.length and snippets > self.length else video, classes)
         self.train(training)
-        aligned = found.aligned
-        return Outputs(
-            logits=found.logits.reshape(1, -1)[:, :snippets],
-            aligned=None if aligned is None else aligned.reshape(1, -1, aligned.shape[2])[:, :snippets],
-            classes=found.classes,
-        )
+        logits, aligned = found.logits.reshape(1, -1)[:, :snippets], found.aligned
+        if aligned is not None:
+            aligned = aligned.reshape(1, -1, aligned.shape[2])[:, :snippets]
+        if self.prior is not None and video.text is not None and video.covered is not None:
+            odds, likeness = self.prior(video.text, video.covered)
+            logits = logits + odds
+            aligned = None if aligned is None else aligned + likeness
+        return Outputs(logits, aligned, found.classes)
 
     def scores(self, video: Batch) -> torch.Tensor:
         """Anomaly scores (T,) in [0, 1] of one whole video (B = 1)."""

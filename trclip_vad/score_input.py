@@ -181,8 +181,11 @@ def _length(captions: list[Caption], fps: float) -> int:
     return max(ends)
 
 
-def _proven(run: Path, identity: dict[str, Any], board: dict[str, Any], option: str, model: str | None) -> Any:
+def _proven(run: Path, identity: dict[str, Any] | None, board: dict[str, Any], option: str, model: str | None) -> Any:
     """The encoder the run was trained with, proven by its digest."""
+    if identity is None:
+        what = f"was imported without its {option}"
+        raise CorpusError(run, what, "Import it with --encoder (captions) and a whole CLIP by --clip (frames).")
     name = identity["encoder"]
     if name not in board:
         raise CorpusError(run, f"was trained with the encoder {name!r}, unknown here", "Use the version that made it.")

@@ -46,7 +46,7 @@ class Film:
             raise InputError(self.path, "there is no such video", "Check the folder of videos.")
         number, last, middle = -1, None, STRIDE // 2
         try:
-            with av.open(str(self.path)) as container:
+            with av.open(str(self.path.resolve())) as container:  # a bare name with a colon would be a protocol
                 if not container.streams.video:
                     raise InputError(self.path, "holds no video stream", todo)
                 stream = container.streams.video[0]

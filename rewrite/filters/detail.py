@@ -50,14 +50,14 @@ class Detail:
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         if not candidates:
             return []
-        light = _light(self.lexicon)
+        weights = _weights(self.lexicon)
         pairs = [(read(c.draft.source, self.lexicon), read(c.text, self.lexicon)) for c in candidates]
-        lacking = [(_lacking(text, source, light), _lacking(source, text, light)) for source, text in pairs]
+        lacking = [(_lacking(text, source, weights), _lacking(source, text, weights)) for source, text in pairs]
         near = self._nearness(pairs, lacking)
         verdicts = []
         for (source, text), (new, lost) in zip(pairs, lacking, strict=True):
-            invented = round(sum(_weight(u, light) * self._share(u, source, near) for u in new), 3)
-            dropped = round(sum(_weight(u, light) * self._share(u, text, near) for u in lost), 3)
+            invented = round(sum(_weight(u, weights) * self._share(u, source, near) for u in new), 3)
+            dropped = round(sum(_weight(u, weights) * self._share(u, text, near) for u in lost), 3)
             flag = "invented" if invented > self.invented else "dropped" if dropped > self.dropped else ""
             verdicts.append(Verdict(True, scores={"invented": invented, "dropped": dropped}, flag=flag))
         return verdicts
@@ -77,7 +77,7 @@ class Detail:
         return dict(zip(ordered, vectors(self.model, ordered), strict=True))
 
 
-def _lacking(one: Reading, other: Reading, light: frozenset[str]) -> list[Unit]:
+def _lacking(one: Reading, other: Reading, weights: dict[str, float]) -> list[Unit]:
     """The units of one caption that no unit of the other answers. Counts are the business of another filter."""
     concepts, stems = other.concepts, frozenset().union(*(u.stems for u in other.units))
     counts = lexicon().lists["numbers"]["words"]
@@ -88,13 +88,20 @@ def _lacking(one: Reading, other: Reading, light: frozenset[str]) -> list[Unit]:
         and u.stems.isdisjoint(stems)
         and u.lemma not in counts
         and not u.word[0].isdigit()
+        and _weight(u, weights) > 0
     ]
 
 
-def _weight(unit: Unit, light: frozenset[str]) -> float:
-    return 0.25 if unit.lemma in light or all(part in light for part in unit.lemma.split()) else 1.0
+def _weight(unit: Unit, weights: dict[str, float]) -> float:
+    """What a unit tells; of a phrase, what its weightiest word tells."""
+    if unit.lemma in weights:
+        return weights[unit.lemma]
+    return max(weights.get(part, 1.0) for part in unit.lemma.split())
 
 
 @lru_cache(maxsize=8)
-def _light(extend: str) -> frozenset[str]:
-    return lexicon(extend).words("grammar", "light")
+def _weights(extend: str) -> dict[str, float]:
+    """Word -> weight, of words that tell little or nothing."""
+    known = lexicon(extend)
+    light, structure = (known.words("grammar", key) for key in ("light", "structure"))
+    return dict.fromkeys(light, 0.25) | dict.fromkeys(structure, 0.0)

@@ -43,11 +43,13 @@ class Evocations:
     Attributes:
         strong, all: phrase -> families it tells by itself; and those it tells or allows.
         peaceful: acts of peace.
+        ambiguous: strong words that also name ordinary things.
     """
 
     strong: dict[tuple[str, ...], frozenset[str]]
     all: dict[tuple[str, ...], frozenset[str]]
     peaceful: Phrases
+    ambiguous: Phrases
 
     def told(self, reading: Reading) -> Phrases:
         """The phrases of a caption that tell an anomaly by themselves."""
@@ -71,7 +73,7 @@ def evocations(extend: str = "") -> Evocations:
                 every[phrase] = every.get(phrase, frozenset()) | {family}
                 if kind == "strong":
                     strong[phrase] = strong.get(phrase, frozenset()) | {family}
-    return Evocations(strong, every, known.phrases(lists["peaceful"]))
+    return Evocations(strong, every, known.phrases(lists["peaceful"]), known.phrases(lists["ambiguous"]))
 
 
 def _fault(source: Reading, text: Reading, words: Evocations, extend: str) -> str:
@@ -81,7 +83,8 @@ def _fault(source: Reading, text: Reading, words: Evocations, extend: str) -> st
     new_peace = {p for p in holds(text, words.peaceful) if not _said(p, source, known)}
     if any(words.all[phrase].isdisjoint(still) for phrase in told):
         return "label_flip" if new_peace else "label_lost"
-    if any(words.all[phrase].isdisjoint(allowed) for phrase in retold):
+    # A word that also names ordinary things ("goes up the ladder") brings no anomaly in by itself.
+    if any(words.all[phrase].isdisjoint(allowed) for phrase in retold - words.ambiguous):
         return "label_new"
     lost = [phrase for phrase in told if not _said(phrase, text, known)]
     return "label_flip" if new_peace and (lost or allowed - still) else ""

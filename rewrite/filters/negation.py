@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from rewrite.filters.rules import judge_each
+from rewrite.acts import Act, meet, pair
+from rewrite.filters.rules import judge_each_text
 from rewrite.lexicon import lexicon
-from rewrite.reading import Reading, Unit
+from rewrite.polarity import denied
+from rewrite.reading import Reading, Unit, read
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
@@ -35,7 +37,14 @@ class Negation:
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         cues = _cues(self.lexicon)
-        return judge_each(candidates, lambda source, text: _fault(source, text, cues), _DOUBTS, self.lexicon)
+
+        def fault(source: str, text: str) -> str:
+            if _act_turned(source, text, self.lexicon):
+                return "negation"
+            done = denied(source, self.lexicon), denied(text, self.lexicon)
+            return _fault(read(source, self.lexicon), read(text, self.lexicon), cues, done)
+
+        return judge_each_text(candidates, fault, _DOUBTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +63,51 @@ def _cues(extend: str) -> _Cues:
     return _Cues(frozenset(lists["cues"].split()), frozenset(lists["soft"].split()), absent, harmless)
 
 
-def _fault(source: Reading, text: Reading, cues: _Cues) -> str:
-    denied, answered = _denials(source, cues.hard, cues), _denials(text, cues.hard, cues)
+def _fault(source: Reading, text: Reading, cues: _Cues, done: tuple[frozenset[int], frozenset[int]]) -> str:
+    mine, theirs = _denials(source, cues.hard, cues), _denials(text, cues.hard, cues)
     soft = _denials(source, cues.soft, cues), _denials(text, cues.soft, cues)
-    if _turned(denied, answered + soft[1], text) or _turned(answered, denied + soft[0], source):
+    if _turned(mine, theirs + soft[1], source, text, done[1]) or _turned(theirs, mine + soft[0], text, source, done[0]):
         return "negation"
-    if bool(denied) != bool(answered):
-        other = text if denied else source
+    if bool(mine) != bool(theirs):
+        other = text if mine else source
         if not any(word in cues.soft for word in (*other.lemmas, *other.words)):
             return "negation_count"
     return ""
 
 
-def _turned(denied: list[_Denial], answered: list[_Denial], other: Reading) -> bool:
+def _act_turned(source: str, text: str, extend: str) -> bool:
+    """Whether an act that one caption denies is told as done by the other."""
+    was, now = denied(source, extend), denied(text, extend)
+    if not was and not now:
+        return False
+    both = pair(source, text, extend)
+    for new in both.after:
+        olds = [old for old in both.before if _same_act(old, new)]
+        news = [w for w in both.after if any(_same_act(old, w) for old in olds)]
+        before = {old.frame.unit.place in was for old in olds}
+        after = {w.frame.unit.place in now for w in news}
+        if olds and before.isdisjoint(after):
+            return True
+    return False
+
+
+def _same_act(old: Act, new: Act) -> bool:
+    if old.same_words(new):
+        return not (old.patients and new.patients and all(old.patients) and all(new.patients)) or meet(
+            old.patients, new.patients
+        )
+    return old.may_be(new) and meet(old.patients, new.patients)
+
+
+def _turned(
+    denials: list[_Denial], answered: list[_Denial], own: Reading, other: Reading, done: frozenset[int]
+) -> bool:
     """Whether the other caption asserts something of what is denied, and denies none of it."""
-    for denial in denied:
+    for denial in denials:
         matches = [u for u in other.units if denial.of(u) and u.word not in _OBJECTS]
+        # What a caption denies of one and tells of another ("did not come out" again) proves nothing.
+        told = [u for u in own.units if u.clause != denial.clause]
+        matches = [u for u in matches if u.place not in done and not any(u.stems & t.stems for t in told)]
         if matches and not any(a.of_any(denial) or a.of(u) for a in answered for u in matches):
             return True
     return False
@@ -79,6 +117,7 @@ def _turned(denied: list[_Denial], answered: list[_Denial], other: Reading) -> b
 class _Denial:
     units: tuple[Unit, ...]
     concepts: frozenset[str]
+    clause: int
 
     def of(self, unit: Unit) -> bool:
         return not self.concepts.isdisjoint(unit.concepts) or any(u.agrees(unit) for u in self.units)
@@ -91,13 +130,13 @@ def _denials(reading: Reading, words: frozenset[str], cues: _Cues) -> list[_Deni
     found = []
     for place, (word, lemma) in enumerate(zip(reading.words, reading.lemmas, strict=True)):
         if word in cues.absent:
-            found.append(_Denial((), cues.absent[word]))
+            found.append(_Denial((), cues.absent[word], reading.clauses[place]))
         elif (word in words or lemma in words) and not _harmless(reading.words, place, cues):
             clause = reading.clauses[place]
             scope = [u for u in reading.units if u.place + u.length - 1 > place and u.clause == clause][:REACH]
             if word in _OBJECTS and not scope:
                 scope = [u for u in reading.units if u.place < place and u.clause == clause][-1:]
-            found.append(_Denial(tuple(scope), _NOBODY if _nobody(reading, place) else frozenset()))
+            found.append(_Denial(tuple(scope), _NOBODY if _nobody(reading, place) else frozenset(), clause))
     return found
 
 

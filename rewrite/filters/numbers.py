@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
-from rewrite.filters.rules import reject
+from rewrite.filters.rules import reject_texts
+from rewrite.frames import scene
 from rewrite.lexicon import lexicon
-from rewrite.reading import Reading, Unit
+from rewrite.reading import Reading, Unit, read
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
+_WHOLE = frozenset({"all", "both"})
+_SAVE = frozenset({"except", "save", "bar", "apart", "excepting"})  # "all but one" is not all
 _PEOPLE = frozenset({"man", "woman", "boy", "girl", "person", "driver", "police"})
 
 
@@ -28,7 +31,7 @@ class Numbers:
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         names = _names(self.lexicon)
-        return reject(candidates, lambda source, text: _fault(source, text, names), self.lexicon)
+        return reject_texts(candidates, lambda source, text: _fault(source, text, names, self.lexicon))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,8 @@ class _Counts:
     pairs: bool  # speaks of two in some other way: "the other", "each other", two different people
 
 
-def _fault(source: Reading, text: Reading, names: _Names) -> str:
-    before, after = _counts(source, names), _counts(text, names)
+def _fault(source: str, text: str, names: _Names, extend: str) -> str:
+    before, after = _counts(source, names, extend), _counts(text, names, extend)
     return (
         "number" if _other_values(before, after) or _one_for_many(before, after) or _other_share(before, after) else ""
     )
@@ -74,9 +77,11 @@ def _fault(source: Reading, text: Reading, names: _Names) -> str:
 def _other_values(before: _Counts, after: _Counts) -> bool:
     """A count of two or more, a time of day or an ordinal that only one of the captions has."""
     for values, other in ((before.values - after.values, after), (after.values - before.values, before)):
-        if values - {2} or (values and not other.pairs):
+        told = values - other.ordinals  # "floor 5" is the fifth
+        if told - {2} or (told and not other.pairs):
             return True
-    ordinals = after.ordinals - before.ordinals - {2} and before.ordinals - after.ordinals
+    new, lost = after.ordinals - before.ordinals - after.values, before.ordinals - after.ordinals - after.values
+    ordinals = new - {2} and lost
     return before.texts != after.texts or bool(ordinals)
 
 
@@ -88,7 +93,7 @@ def _one_for_many(before: _Counts, after: _Counts) -> bool:
         before.single and not (after.single or after.ones) and grown
     ):
         return True
-    if after.ones & before.plural or before.ones & after.plural:
+    if (after.ones - before.ones) & before.plural or (before.ones - after.ones) & after.plural:
         return True
     return bool((before.singular & after.plural) or (before.plural & after.singular))
 
@@ -96,10 +101,15 @@ def _one_for_many(before: _Counts, after: _Counts) -> bool:
 def _other_share(before: _Counts, after: _Counts) -> bool:
     """ "A few of the drawers" where it was every drawer."""
     new, lost = after.quantifiers - before.quantifiers, before.quantifiers - after.quantifiers
+    parts = [{g for g in groups if g.startswith("part")} for groups in (new, lost)]
+    if "half" in new | lost or (parts[0] and lost & _WHOLE) or (parts[1] and new & _WHOLE):
+        return True
+    new, lost = new - parts[0] - {"both"}, lost - parts[1] - {"both"}
     return bool(new and (lost or before.single))
 
 
-def _counts(reading: Reading, names: _Names) -> _Counts:
+def _counts(text: str, names: _Names, extend: str) -> _Counts:
+    reading = read(text, extend)
     words = reading.words
     values: set[int] = set()
     texts: set[str] = set()
@@ -123,6 +133,9 @@ def _counts(reading: Reading, names: _Names) -> _Counts:
             counts = word == "one" and following not in ("of", "another", "after", "by") and last not in names.pointing
             if noun and (counts or explicit):
                 ones.add(noun.lemma)
+            if word == "one" and following == "of":
+                shared = (u.lemma for u in reading.units if u.place > place + 1 and u.lemma not in names.words)
+                ones.update(islice(shared, 1))
         elif value is not None:
             half = words[max(0, place - 2) : place + 1] == ("half", "a", "dozen")
             values |= {6 if half else value} - {0}
@@ -130,8 +143,15 @@ def _counts(reading: Reading, names: _Names) -> _Counts:
             texts.add(word.lstrip("0"))
         group = names.quantifiers.get(word) or names.quantifiers.get(reading.lemmas[place])
         if group and following not in ("other", "at") and not (group == "few" and _while(last, following)):
-            groups.add(group)
-    plural, singular = _numbers_of_nouns(reading, names)
+            spared = following == "but" or not _SAVE.isdisjoint(words[place:])
+            groups.add("most" if group == "all" and spared else group)
+        if following == "of" and last not in ("last", "first") and value and word != "both":
+            groups.add(f"part {value}")
+        elif word == "both":
+            groups.add("both")
+        if word == "half" and following not in ("a", "past", "an", "dozen"):
+            groups.add("half")
+    plural, singular = _numbers_of_nouns(text, reading, names, extend)
     people = [u for u in reading.units if u.concepts & _PEOPLE]
     return _Counts(
         values=frozenset(values),
@@ -140,7 +160,7 @@ def _counts(reading: Reading, names: _Names) -> _Counts:
         ones=frozenset(ones),
         ordinals=frozenset(ordinals),
         quantifiers=frozenset(groups),
-        plural=plural,
+        plural=plural - ones,  # "one of the officers" is one officer
         singular=singular,
         pairs=not names.two.isdisjoint(words) or len(people) > 1 or _joined(words),
     )
@@ -168,13 +188,13 @@ def _noun(reading: Reading, place: int) -> Unit | None:
     return next((u for u in reversed(near)), None)
 
 
-def _numbers_of_nouns(reading: Reading, names: _Names) -> tuple[frozenset[str], frozenset[str]]:
+def _numbers_of_nouns(text: str, reading: Reading, names: _Names, extend: str) -> tuple[frozenset[str], frozenset[str]]:
     """(plural, singular) lemmas of nouns that a determiner or their ending shows to be nouns, in one number only."""
     plural: set[str] = set()
     singular: set[str] = set()
     for place, (word, lemma) in enumerate(zip(reading.words, reading.lemmas, strict=True)):
         last = reading.words[place - 1] if place else ""
-        counted = last in names.before_plurals or _value(last, names) is not None
+        counted = last in names.before_plurals or _value(last, names) not in (None, 1)
         if (
             word != lemma
             and counted
@@ -185,5 +205,14 @@ def _numbers_of_nouns(reading: Reading, names: _Names) -> tuple[frozenset[str], 
             singular.add(lemma)
         elif word == lemma:
             singular.add(f"?{lemma}")
+    for noun in scene(text, extend).nouns:
+        if noun.pronoun or noun.head is None or noun.prep == "'s":
+            continue
+        lemma, first = reading.lemmas[noun.place], reading.words[noun.begin]
+        counted = first in names.before_plurals or _value(first, names) is not None
+        if noun.several and counted and first != "one":
+            plural.add(lemma)
+        elif not noun.several and first in ("a", "an", "one", "another", "this", "single"):
+            singular.add(lemma)
     both = plural & singular
     return frozenset(w for w in plural - both if f"?{w}" not in singular), frozenset(singular - both)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from rewrite.filters.rules import reject
+from rewrite.acts import Act, meet, pair
+from rewrite.cast import Ids
+from rewrite.filters.rules import reject_texts
 from rewrite.lexicon import lexicon
-from rewrite.reading import Reading, Unit
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
-
-_STOPS = frozenset({".", ";", "!", "?"})
+from rewrite.timeline import Event, Timeline, timeline
 
 
 @dataclass(frozen=True)
@@ -29,95 +28,65 @@ class Order:
         return {"lexicon": lexicon(self.lexicon).digest}
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
-        marks, acts = _marks(self.lexicon), lexicon(self.lexicon).acts
-        return reject(candidates, lambda source, text: _fault(source, text, marks, acts), self.lexicon)
+        return reject_texts(candidates, lambda source, text: _fault(source, text, self.lexicon))
 
 
-@dataclass(frozen=True, slots=True)
-class _Marks:
-    after: frozenset[str]  # what follows it came first
-    before: frozenset[str]  # what follows it came later
-    then: frozenset[str]  # its own clause came later
-    during: frozenset[str]  # its clause is at the same time
-
-
-@lru_cache(maxsize=8)
-def _marks(extend: str) -> _Marks:
-    lists = lexicon(extend).lists["order"]
-    return _Marks(*(frozenset(lists[name].split()) for name in ("after", "before", "then", "during")))
-
-
-def _fault(source: Reading, text: Reading, marks: _Marks, acts: frozenset[str]) -> str:
-    first, told = _line(source, marks, acts)
-    second, retold = _line(text, marks, acts)
-    if not told and not retold:
+def _fault(source: str, text: str, extend: str) -> str:
+    first, second = timeline(source, extend), timeline(text, extend)
+    if not (first.marks or second.marks) or min(len(first.events), len(second.events)) < 2:
         return ""
-    pairs = [(a, b) for a, b in _matched(first, second) if _in_company(a, source, b, text)]
-    for i, (a, b) in enumerate(pairs):
-        for c, d in pairs[i + 1 :]:
-            was, now = first[c] - first[a], second[d] - second[b]
-            if was * now < 0 and ((told and abs(was) != 0) or retold):
+    matched = _matched(first, second, source, text, extend)
+    for i, (a, b) in enumerate(matched):
+        for c, d in matched[i + 1 :]:
+            if _against(a, c, first, b, d, second) or _against(b, d, second, a, c, first):
                 return "order"
     return ""
 
 
-def _in_company(one: Unit, source: Reading, other: Unit, text: Reading) -> bool:
-    """Whether their clauses speak of something in common: "lifts her visor" does not answer "lift the beam"."""
-    here = [u for u in source.units if u.clause == one.clause and u is not one]
-    there = [u for u in text.units if u.clause == other.clause and u is not other]
-    return not here or not there or any(u.agrees(v) for u in here for v in there)
+def _against(a: Event, c: Event, told: Timeline, b: Event, d: Event, other: Timeline) -> bool:
+    """Whether a word of order sets two acts one way, and the other caption sets them another way."""
+    if not told.told(a, c) or "beside" in (a.kind, c.kind, b.kind, d.kind) or _unsaid(a, c) or _unsaid(b, d):
+        return False
+    if "while" in (a.kind, c.kind):
+        return False
+    if (b.kind == "while") != (d.kind == "while"):
+        # What ran beside it is now over, or yet to come.
+        return b.sentence == d.sentence and ("after" in (a.kind, c.kind) or "before" in (a.kind, c.kind))
+    return (c.time - a.time) * (d.time - b.time) < 0
 
 
-def _matched(first: dict[Unit, float], second: dict[Unit, float]) -> list[tuple[Unit, Unit]]:
-    """Acts that answer each other and nothing else (a word said twice tells no order); equal words before meanings."""
-    found: list[tuple[Unit, Unit]] = []
-    for same in (lambda a, b: a.lemma == b.lemma, lambda a, b: bool(a.stems & b.stems), Unit.agrees):
-        left = [u for u in first if all(u is not a for a, _ in found)]
-        right = [u for u in second if all(u is not b for _, b in found)]
-        for unit in left:
-            answers = [other for other in right if same(unit, other)]
-            if len(answers) == 1 and sum(same(u, answers[0]) for u in left) == 1:
-                found.append((unit, answers[0]))
+def _apart(some: tuple[Ids, ...], others: tuple[Ids, ...]) -> bool:
+    """Whether both are told, and nobody is the same."""
+    return bool(some and others) and not meet(some, others)
+
+
+def _unsaid(one: Event, other: Event) -> bool:
+    """Whether one was moved in front of a single act, and the other is an earlier one than that."""
+    early, late = sorted((one, other), key=lambda e: e.time)
+    return late.loose and early.sentence == late.sentence and not early.loose
+
+
+def _matched(first: Timeline, second: Timeline, source: str, text: str, extend: str) -> list[tuple[Event, Event]]:
+    """Events that answer each other and nothing else: a word said twice tells no order."""
+    both = pair(source, text, extend)
+    before = {a.frame.unit.place: a for a in both.before}
+    after = {a.frame.unit.place: a for a in both.after}
+
+    def same(one: Event, other: Event) -> bool:
+        a, b = before.get(one.unit.place), after.get(other.unit.place)
+        if isinstance(a, Act) and isinstance(b, Act):
+            return a.may_be(b) and not (_apart(a.patients, (*b.patients, *b.agents)) or _apart(a.agents, b.all))
+        return one.unit.agrees(other.unit)
+
+    found = []
+    taken: set[int] = set()
+    tests = (lambda a, b: bool(a.unit.stems & b.unit.stems) and same(a, b), same)
+    left = list(first.events)
+    for test in tests:
+        for one in list(left):
+            answers = [e for e in second.events if id(e) not in taken and test(one, e)]
+            if len(answers) == 1 and sum(test(o, answers[0]) for o in left) == 1:
+                found.append((one, answers[0]))
+                taken.add(id(answers[0]))
+                left.remove(one)
     return found
-
-
-def _line(reading: Reading, marks: _Marks, acts: frozenset[str]) -> tuple[dict[Unit, float], bool]:
-    """(act -> time, whether a word of order was used). Times are numbers of clauses, moved by marks.
-
-    "X after Y and Z" sets Y and Z before the whole sentence, "before Y, X" sets Y behind it; what happens "while" has
-    no place on the line.
-    """
-    time: dict[int, float] = {}
-    told, moved = False, 0.0
-    first = 0  # clause with which the sentence begins
-    for place, word in enumerate(reading.words):
-        clause = reading.clauses[place]
-        begins = place == 0 or reading.words[place - 1] in _STOPS
-        if begins:
-            first, moved = clause, 0.0
-        opens = clause not in time and word[0].isalnum()
-        told |= word in marks.then or (opens and word in marks.after | marks.before)
-        if word in _STOPS or word == ",":
-            moved = 0.0
-        elif opens and word in marks.after:
-            moved = 0.0 if begins else first - 0.9 - clause
-        elif opens and word in marks.before:
-            moved = _end(reading, place) - clause if begins else 0.0
-        elif opens and word in marks.during:
-            moved = float("nan")
-        elif opens and word != "and":
-            moved = 0.0
-        if opens:
-            time[clause] = clause + moved
-    line: dict[Unit, float] = {}
-    for unit in reading.units:
-        when = time.get(unit.clause, float(unit.clause))
-        if not unit.concepts.isdisjoint(acts) and when == when:
-            line[unit] = when
-    return line, told
-
-
-def _end(reading: Reading, place: int) -> float:
-    """Behind the last clause of the sentence that a word stands in."""
-    ends = (reading.clauses[p] for p in range(place, len(reading.words)) if reading.words[p] in _STOPS)
-    return next(ends, reading.clauses[-1] + 1) - 0.5

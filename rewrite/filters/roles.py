@@ -6,18 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rewrite.filters.rules import doubt
+from rewrite.acts import Act, Pair, answering, meet, pair
+from rewrite.cast import Ids
+from rewrite.filters.rules import judge_each_text
 from rewrite.lexicon import Lexicon, lexicon
-from rewrite.reading import Reading, Unit
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
+
+_DOUBTS = frozenset({"role_unsure"})
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Reason: role. Agent and patient of each act, the passive turned to active, are held against each other.
+    """Reasons: role, role_unsure. Who does each act and whom it befalls, the passive turned round, held side by side.
 
-    A doubt: subjects and objects are found by their place, not by a parser.
+    A fault is somebody whom both captions name, in another's place; what only one of them names is no matter of roles.
+    Two who have plainly changed places drop alone, since inference models pass many of these; all else is a doubt:
+    subjects and objects are found by their place, not by a parser.
     """
 
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
@@ -26,149 +31,116 @@ class Roles:
         return {"lexicon": lexicon(self.lexicon).digest}
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
-        known = lexicon(self.lexicon)
-        return doubt(candidates, lambda source, text: _fault(source, text, known), self.lexicon)
+        return judge_each_text(candidates, lambda source, text: _fault(source, text, self.lexicon), _DOUBTS)
 
 
-@dataclass(frozen=True, slots=True)
-class _Act:
-    verb: Unit
-    agent: Unit | None
-    patient: Unit | None
-    others: tuple[Unit, ...] = ()  # all that stand behind the verb in its clause
+def _fault(source: str, text: str, extend: str) -> str:
+    both, known = pair(source, text, extend), lexicon(extend)
+    changed = [new for new in both.after if _act_changed(new, both, known)]
+    if any(_plain(new, both) for new in changed):
+        return "role"
+    owned = any(_owner_changed(thing, owners, both) for thing, owners in both.owners)
+    return "role_unsure" if changed or owned else ""
 
 
-def _fault(source: Reading, text: Reading, known: Lexicon) -> str:
-    before, after = _acts(source, known), _acts(text, known)
-    agents: list[tuple[_Act, _Act]] = []
-    for act in after:
-        answers = [a for a in before if a.verb.stems & act.verb.stems] or [a for a in before if a.verb.agrees(act.verb)]
-        if answers and all(_exchanged(answer, act) for answer in answers):
-            return "role"
-        if any(_converse(old, act, known) for old in before):
-            return "role"
-        agents += [(answer, act) for answer in answers if len(answers) == 1]
-    return "role" if _agents_exchanged(agents) else ""
-
-
-def _agents_exchanged(pairs: list[tuple[_Act, _Act]]) -> bool:
-    """Whether two acts have exchanged who does them."""
-    named = [(old.agent, new.agent) for old, new in pairs if old.agent is not None and new.agent is not None]
-    return any(
-        not _same(a, b) and _same(a, d) and _same(b, c) and not _same(a, c)
-        for i, (a, c) in enumerate(named)
-        for b, d in named[i + 1 :]
-    )
-
-
-def _converse(old: _Act, new: _Act, known: Lexicon) -> bool:
-    """Whether one who gave now receives."""
-    if old.agent is None or new.agent is None or not _same(old.agent, new.agent):
-        return False
-    mine, theirs = {*old.verb.concepts, old.verb.lemma}, {*new.verb.concepts, new.verb.lemma}
-    for pair in known.words("grammar", "converse"):
-        one, other = pair.split(":")
-        for x, y in ((one, other), (other, one)):
-            if x in mine and y in theirs and not {x, y} <= mine and not {x, y} <= theirs:
-                return True
+def _plain(new: Act, both: Pair) -> bool:
+    """Whether two have changed places, with no pronoun and no carried subject to be read another way."""
+    for old in answering(new, both.before):
+        known = all(len(i) == 1 for i in (*old.agents, *new.agents)) and old.agents and new.agents
+        turned = meet(old.agents, (*new.patients, *new.others)) and meet(new.agents, (*old.patients, *old.others))
+        pronouns = any(n.pronoun for n in (*old.frame.agents, *new.frame.agents))
+        if known and turned and not pronouns and old.same_words(new) and not (old.frame.guessed or new.frame.guessed):
+            return True
     return False
 
 
-def _exchanged(old: _Act, new: _Act) -> bool:
-    """Whether the new agent is the old patient and not the old agent, or the other way round, with nothing against."""
-    if old.agent is None:
+def _owner_changed(thing: Ids, owners: tuple[Ids, ...], both: Pair) -> bool:
+    """ "The driver of the van" where it was the driver of the car, and both are there."""
+    if len(thing) != 1:
         return False
-    if new.agent is not None and not _same(new.agent, old.agent):
-        # "throws a bottle at the driver": the exchange may pass by the object.
-        behind = any(_same(new.agent, u) for u in old.others) and any(_same(old.agent, u) for u in new.others)
-        if behind:
-            return True
-    if old.patient is None or _same(old.agent, old.patient):
+    (number,) = thing
+    return _disjoint(tuple(both.members[number].owners), owners, both)
+
+
+def _act_changed(new: Act, both: Pair, known: Lexicon) -> bool:
+    """Whether an act of the rewrite is one of the source with others in it, and nothing speaks for another reading."""
+    olds = answering(new, both.before)
+    if not olds:
+        return any(_converse(old, new, known) for old in both.before if not answering(old, both.after))
+    if not all(_changed(old, new, both, known) for old in olds):
         return False
-    agent = new.agent is not None and _same(new.agent, old.patient) and not _same(new.agent, old.agent)
-    patient = new.patient is not None and _same(new.patient, old.agent) and not _same(new.patient, old.patient)
-    against = (new.agent is not None and _same(new.agent, old.agent)) or (
-        new.patient is not None and _same(new.patient, old.patient)
-    )
-    return (agent or patient) and not against
+    faithful = (old.may_be(new) and not _changed(old, new, both, known) for old in both.before)
+    elsewhere = (old.may_be(w) and not _changed(old, w, both, known) for old in olds for w in both.after)
+    return not any(faithful) and not any(elsewhere)
 
 
-def _same(one: Unit, other: Unit) -> bool:
-    return one.lemma == other.lemma or one.agrees(other)
+def _changed(old: Act, new: Act, both: Pair, known: Lexicon) -> bool:
+    """Whether somebody else, whom the source names too, does it or bears it."""
+    lemma = old.frame.unit.lemma.split()[0]
+    if lemma in known.words("syntax", "empty") or not (old.same_words(new) or meet(old.all, new.all)):
+        return False  # words that may mean the same, of others: another act
+    if lemma in known.words("syntax", "mutual") and not old.patients:
+        return _other_company(old, new, both)
+    if _disjoint(old.agents, new.agents, both):
+        return _other_agent(old, new, both)
+    if not new.agents and meet(old.agents, new.patients) and _disjoint(old.patients, new.patients, both):
+        return True
+    if not old.agents and meet(old.patients, new.agents) and _disjoint(old.patients, new.patients, both):
+        return True
+    if _reversed(old, new):
+        return True
+    if old.agents and all(new.agents) and meet(old.patients, new.agents) and not meet(old.agents, new.agents):
+        return bool(new.patients) and not meet(old.patients, new.patients)
+    persons = all(both.members[n].person for i in (*old.patients, *new.patients) for n in i if n >= 0)
+    return persons and _disjoint(old.patients, new.patients, both)
 
 
-def _acts(reading: Reading, known: Lexicon) -> list[_Act]:
-    found = []
-    entities = _entities(reading, known)
-    subject: Unit | None = None
-    for unit in reading.units:
-        adjective = reading.words[max(0, unit.place - 1)] in known.words("grammar", "determiners")
-        if unit in entities or adjective or unit.concepts.isdisjoint(known.acts):
-            continue
-        before = [e for e in entities if e.place < unit.place and e.clause == unit.clause]
-        after = [e for e in entities if e.place > unit.place and e.clause == unit.clause]
-        left = _head(before, reading, known) or (before[-1] if before else None)
-        carried = left is None and _continues(reading, unit, known)
-        left = subject if carried else left
-        if _passive(reading, unit, known):
-            act = _Act(unit, _by(after, reading, known), left)
-        else:
-            end = unit.place + unit.length
-            act = _Act(
-                unit, left, next((e for e in after if "by" not in reading.words[end : e.place]), None), tuple(after)
-            )
-            subject = left or subject
-        # A subject carried over from another clause is a guess: alone it proves no exchange.
-        if not carried or (act.agent is not None and act.patient is not None):
-            found.append(act)
-    return found
+def _other_agent(old: Act, new: Act, both: Pair) -> bool:
+    """Whether another agent is a fault: not where it is what the first one did it with, or what it was done to."""
+    turned = not new.patients and not new.frame.passive and meet(old.patients, new.agents)
+    made = not old.patients and not old.frame.passive and meet(old.agents, new.patients)
+    tool = meet(new.agents, old.behind("with")) or meet(old.agents, new.behind("with"))
+    if turned or made or tool:
+        return False  # "breaks the pane" - "the pane breaks"; "sprays it with water" - "water sprays it"
+    if meet(old.agents, (*new.patients, *new.others)) and meet(new.agents, (*old.patients, *old.others)):
+        return True
+    return _things(old.agents, both) == _things(new.agents, both)
 
 
-def _by(after: list[Unit], reading: Reading, known: Lexicon) -> Unit | None:
-    """Who a passive names behind "by"; people before things ("seized by the arm by a man")."""
-    named = [e for e in after if "by" in reading.words[max(0, e.place - 4) : e.place]]
-    return next((e for e in named if not e.concepts.isdisjoint(known.entities)), named[0] if named else None)
+def _things(agents: tuple[Ids, ...], both: Pair) -> bool:
+    return all(both.members[n].thing for i in agents for n in i if n >= 0)
 
 
-def _entities(reading: Reading, known: Lexicon) -> list[Unit]:
-    """Who or what may act: words the lexicon knows as such, and the last word of each "the ..." that is no act."""
-    determiners = known.words("grammar", "determiners")
-    found = []
-    open_ = False
-    for place, unit in enumerate(reading.units):
-        behind = reading.units[place - 1] if place else None
-        adjacent = behind is not None and behind.place + behind.length == unit.place
-        open_ = reading.words[unit.place - 1 : unit.place] != () and (
-            reading.words[unit.place - 1] in determiners or (open_ and adjacent)
-        )
-        following = reading.units[place + 1] if place + 1 < len(reading.units) else None
-        last = following is None or following.place != unit.place + unit.length or _acting(following, known)
-        if not unit.concepts.isdisjoint(known.entities) or (open_ and last and not _acting(unit, known)):
-            found.append(unit)
-            open_ = False
-    return found
+def _reversed(old: Act, new: Act) -> bool:
+    """Whether it goes from where it went to, and to where it came from."""
+    there = meet(old.behind("to"), new.behind("from")) and not meet(old.behind("to"), new.behind("to"))
+    return there and (not old.behind("from") or meet(old.behind("from"), new.behind("to")))
 
 
-def _acting(unit: Unit, known: Lexicon) -> bool:
-    """Whether a word is an act in form: the lexicon knows it as one, and it is inflected."""
-    return not unit.concepts.isdisjoint(known.acts) and unit.word.endswith(("s", "ed", "ing", "t", "k", "w"))
+def _disjoint(old: tuple[Ids, ...], new: tuple[Ids, ...], both: Pair) -> bool:
+    """Whether both are told and known, nobody may be the same, and whoever is gone is still spoken of."""
+    if not old or not new or not all(old) or not all(new):
+        return False
+    return not meet(old, new) and any(i & both.there for i in old)
 
 
-def _head(before: list[Unit], reading: Reading, known: Lexicon) -> Unit | None:
-    """The first entity of a clause that no preposition governs: its subject."""
-    prepositions = known.words("grammar", "prepositions")
-    return next((e for e in before if prepositions.isdisjoint(reading.words[max(0, e.place - 3) : e.place])), None)
+def _other_company(old: Act, new: Act, both: Pair) -> bool:
+    """Whether one of those who fight has changed places with one who does not."""
+    gone = [i for i in old.agents if i and not meet((i,), new.all)]
+    come = [i for i in new.agents if i and not meet((i,), old.all)]
+    return bool(come) and any(i & both.there for i in gone)
 
 
-def _passive(reading: Reading, verb: Unit, known: Lexicon) -> bool:
-    if known.words("grammar", "passive").isdisjoint(reading.words[max(0, verb.place - 2) : verb.place]):
-        return verb.word.endswith("ed") and reading.words[verb.place + verb.length :][:1] == ("by",)
-    return not verb.word.endswith("ing")
-
-
-def _continues(reading: Reading, verb: Unit, known: Lexicon) -> bool:
-    """Whether its clause goes on with the subject of the one before."""
-    place = verb.place
-    while place and reading.clauses[place - 1] == verb.clause:
-        place -= 1
-    return place == verb.place or reading.words[place] in known.words("grammar", "joins")
+def _converse(old: Act, new: Act, known: Lexicon) -> bool:
+    """Whether one who gave now receives."""
+    if not meet(old.agents, new.agents):
+        return False
+    if _reversed(old, new) and meet(old.patients, new.patients):
+        return True
+    mine, theirs = ({*a.frame.unit.concepts, a.frame.unit.lemma} for a in (old, new))
+    for words in known.words("grammar", "converse"):
+        a, b = words.split(":")
+        for x, y in ((a, b), (b, a)):
+            if x in mine and y in theirs and not {x, y} <= mine and not {x, y} <= theirs:
+                return True
+    return False

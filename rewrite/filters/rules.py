@@ -20,11 +20,29 @@ def doubt(candidates: Sequence[Candidate], fault: Fault, extend: str = "") -> li
     return [Verdict(True, flag=reason) for reason in _faults(candidates, fault, extend)]
 
 
+def doubt_texts(candidates: Sequence[Candidate], fault: Callable[[str, str], str]) -> list[Verdict]:
+    """The same for a rule that reads more than words."""
+    return [Verdict(True, flag=fault(c.draft.source, c.text)) for c in candidates]
+
+
+def reject_texts(candidates: Sequence[Candidate], fault: Callable[[str, str], str]) -> list[Verdict]:
+    """The same as `reject` for such a rule."""
+    return [Verdict(not reason, reason) for reason in (fault(c.draft.source, c.text) for c in candidates)]
+
+
 def judge_each(
     candidates: Sequence[Candidate], fault: Fault, doubts: frozenset[str], extend: str = ""
 ) -> list[Verdict]:
     """A fault named in `doubts` is a flag, any other drops the candidate."""
     found = _faults(candidates, fault, extend)
+    return [Verdict(True, flag=r) if r in doubts else Verdict(not r, r) for r in found]
+
+
+def judge_each_text(
+    candidates: Sequence[Candidate], fault: Callable[[str, str], str], doubts: frozenset[str]
+) -> list[Verdict]:
+    """The same as `judge_each` for a rule that reads more than words."""
+    found = [fault(c.draft.source, c.text) for c in candidates]
     return [Verdict(True, flag=r) if r in doubts else Verdict(not r, r) for r in found]
 
 

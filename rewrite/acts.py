@@ -1,0 +1,116 @@
+"""The acts of two captions side by side: the same verb or its like, those who are in it as members of the first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rewrite.cast import NOBODY, Cast, Ids, Member, alike
+from rewrite.frames import scene
+from rewrite.nouns import Noun
+from rewrite.reading import read
+from rewrite.subjects import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A frame whose nouns are members of the source.
+
+    Attributes:
+        frame: as it was read.
+        agents, patients, others: whom each noun may mean; nobody where the source knows none.
+    """
+
+    frame: Frame
+    agents: tuple[Ids, ...]
+    patients: tuple[Ids, ...]
+    others: tuple[Ids, ...]
+
+    @property
+    def all(self) -> tuple[Ids, ...]:
+        return (*self.agents, *self.patients, *self.others)
+
+    def behind(self, prep: str) -> tuple[Ids, ...]:
+        """Those behind one preposition."""
+        return tuple(i for i, n in zip(self.others, self.frame.others, strict=True) if n.prep == prep)
+
+    def same_words(self, other: Act) -> bool:
+        one, two = self.frame.unit, other.frame.unit
+        if max(one.length, two.length) > 1 and one.concepts and two.concepts and one.lemma != two.lemma:
+            return not one.concepts.isdisjoint(two.concepts)  # "goes off" is not "goes back"
+        return not one.stems.isdisjoint(two.stems)
+
+    def may_be(self, other: Act) -> bool:
+        """Whether both may tell one act: by the same word, or by another of those who are in it."""
+        if self.same_words(other):
+            return True
+        if not self.frame.unit.agrees(other.frame.unit) or not meet(self.all, other.all):
+            return False
+        told = self.patients and other.patients and all(self.patients) and all(other.patients)
+        return not told or meet(self.patients, other.patients)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two captions.
+
+    Attributes:
+        members: of the source.
+        before, after: acts of the source, and of the rewrite.
+        there: members of the source that the rewrite names.
+        owners: of each member of the rewrite that is owned, (whom it may be, who may own it each time it is said).
+    """
+
+    members: tuple[Member, ...]
+    before: tuple[Act, ...]
+    after: tuple[Act, ...]
+    there: Ids
+    owners: tuple[tuple[Ids, tuple[Ids, ...]], ...]
+
+
+@lru_cache(maxsize=4096)
+def pair(source: str, text: str, extend: str = "") -> Pair:
+    """Reads two captions side by side; the filters of one chunk share what is read."""
+    one, other = _cast(source, extend), _cast(text, extend)
+    answers = alike(one, other)
+    owners = (
+        (answers[number], tuple(frozenset().union(*(answers[n] for n in owner)) for owner in member.owners))
+        for number, member in enumerate(other.members)
+        if member.owners
+    )
+    return Pair(
+        members=tuple(one.members),
+        before=tuple(_act(f, one, None) for f in scene(source, extend).frames),
+        after=tuple(_act(f, other, answers) for f in scene(text, extend).frames),
+        there=frozenset().union(*answers) if answers else NOBODY,
+        owners=tuple(owners),
+    )
+
+
+def answering(act: Act, others: tuple[Act, ...]) -> list[Act]:
+    """The acts of the other caption that may be this one; same words before same meanings."""
+    unit = act.frame.unit
+    return [o for o in others if act.same_words(o)] or [o for o in others if o.frame.unit.agrees(unit)]
+
+
+def meet(some: tuple[Ids, ...], others: tuple[Ids, ...]) -> bool:
+    """Whether somebody of the one may be somebody of the other."""
+    return any(a & b for a in some for b in others)
+
+
+@lru_cache(maxsize=65536)
+def _cast(text: str, extend: str) -> Cast:
+    return Cast(scene(text, extend), read(text, extend).words, extend)
+
+
+def _act(frame: Frame, cast: Cast, answers: list[Ids] | None) -> Act:
+    def ids(nouns: tuple[Noun, ...], apart: tuple[Noun, ...] = ()) -> tuple[Ids, ...]:
+        # "He gave the cashier the money": whoever "he" is, it is not the cashier.
+        named = frozenset().union(*(cast.of(n) for n in apart if not n.pronoun and n.prep != "'s"))
+        found = ((cast.of(n) - named or cast.of(n)) if n.pronoun else cast.of(n) for n in nouns)
+        if answers is None:
+            return tuple(found)
+        return tuple(frozenset().union(*(answers[i] if i >= 0 else {i} for i in some)) for some in found)
+
+    behind = (*frame.patients, *frame.others)
+    return Act(frame, ids(frame.agents, behind), ids(frame.patients, frame.agents), ids(frame.others))

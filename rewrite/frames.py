@@ -1,0 +1,187 @@
+"""Who does what to whom, read from word order: each verb with those who do it, whom it befalls, and who else is by.
+
+No parser: noun phrases and verbs are told by syntax.py, a passive by its auxiliary or its "by". A guess that goes wrong
+makes a doubt, not a crash; the rules ask for two readings that agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from rewrite.nouns import Noun
+from rewrite.subjects import Frame, SubjectReader
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All frames and nouns of a caption, in order."""
+
+    frames: tuple[Frame, ...]
+    nouns: tuple[Noun, ...]
+
+
+@lru_cache(maxsize=65536)
+def scene(text: str, extend: str = "") -> Scene:
+    """Reads a caption's frames; equal texts are read once."""
+    return _Reader(text, extend).scene()
+
+
+class _Reader(SubjectReader):
+    """Reads the verbs of a caption from left to right."""
+
+    def scene(self) -> Scene:
+        place = 0
+        while place < len(self.words):
+            if self.tags[place] == "V" and place in self.unit:
+                self._frame(place)
+                place = self._behind(place)
+            elif self.tags[place] == "A" and self._heads(place):
+                self._hold(place)
+                place += 1
+            else:
+                place += 1
+        return Scene(tuple(self.frames), tuple(self.nouns))
+
+    def _behind(self, place: int) -> int:
+        """Where a verb's unit ends; a unit that holds its object gives the object back."""
+        unit = self.unit[place]
+        end = max(place + 1, unit.place + unit.length)
+        inner = [p for p in range(place + 1, end) if self.tags[p] in "NDR"]
+        return inner[0] if inner else end
+
+    def _heads(self, place: int) -> bool:
+        """Whether an auxiliary is the verb itself: "gets out of the car", "has words with him"."""
+        rest = self.tags[place + 1 :].lstrip("XA")
+        return not rest.startswith("V")
+
+    def _hold(self, place: int) -> None:
+        subject, _ = self._subject(place)
+        self.subject = subject or self.subject
+        self.formed = False
+        self.by_form[False] = self.subject
+        if subject and (place == 0 or self.tags[self._before(place, "XA")] != "W"):
+            self.main = subject
+
+    def _frame(self, place: int) -> None:
+        subject, guessed = self._subject(place)
+        patients, others, agents = self._objects(place)
+        front = self._before(place, "XA")
+        noun = self.ending.get(front)
+        relative = front >= 0 and "W" in (self.tags[front], self.tags[noun.begin - 1] if noun and noun.begin else "")
+        borne = None if self._participle(place) else self._borne(place)
+        by = not patients and any(not self._thing(n) for n in agents)
+        passive = self._passive(place, by)
+        if borne is not None and not passive:
+            w = self.ending[self._before(place, "XA")].begin - 1
+            if w > 0 and self.tags[w - 1] == "P":
+                others = (replace(borne, prep=self.words[w - 1]), *others)  # "the man to whom she hands it"
+            else:
+                patients = (borne,)
+        if passive:
+            frame = Frame(self.unit[place], agents, subject, (*patients, *others), guessed, True)
+        elif guessed and self._inverted(place) and patients:
+            subject, frame = patients, Frame(self.unit[place], patients, (), others, guessed, False)
+        else:
+            frame = Frame(self.unit[place], subject, patients, (*others, *agents), guessed, False)
+        self._share_agents(frame, place)
+        self.frames.append(frame)
+        if relative or borne is not None:
+            self.relative.add(frame.unit.place)
+        self.formed = self._participle(place)
+        if subject:
+            self.subject = self.by_form[self.formed] = subject
+            asked = self.words[max(0, place - 1)] == "to"
+            if not relative and borne is None and not self.formed and not asked:
+                self.main = subject
+
+    def _inverted(self, place: int) -> bool:
+        """Whether a sentence begins with a place, its subject behind the verb: "out of the lift comes a nurse"."""
+        at = place - 1
+        while at >= 0 and self.tags[at] not in "SCJVAWR":
+            at -= 1
+        first = self.tags[at + 1] == "P" or self.words[at + 1] in self.known.particles
+        return first and (at < 0 or self.tags[at] in "SCJ")
+
+    def _borne(self, place: int) -> Noun | None:
+        """What a relative clause's verb befalls: "a bottle that a fan has thrown"."""
+        noun = self.ending.get(self._before(place, "XA"))
+        if noun is None or noun.begin < 2 or self.words[noun.begin - 1] not in ("that", "which", "whom"):
+            return None
+        return next(iter(self._antecedent(noun.begin - 1)), None)
+
+    def _share_agents(self, frame: Frame, place: int) -> None:
+        """ "Shaken and dropped by a sitter": one "by" serves both passives."""
+        last = self.frames[-1] if self.frames else None
+        if (
+            last is not None
+            and last.passive
+            and frame.passive
+            and frame.agents
+            and not last.agents
+            and self.tags[self._before(place, "XA")] == "J"
+        ):
+            self.frames[-1] = replace(last, agents=frame.agents)
+
+    def _passive(self, place: int, by: bool) -> bool:
+        word, lemma = self.words[place], self.reading.lemmas[place]
+        if word.endswith("ing") or not (word != lemma or word in self.known.irregular) or word.endswith("s"):
+            return False
+        before = place - 1
+        while before >= 0 and self.tags[before] in "X":
+            before -= 1
+        aids = set()
+        while before >= 0 and self.tags[before] in "XA":
+            aids.add(self.words[before])
+            before -= 1
+        if aids:
+            return bool(aids & self.known.passive)
+        if by or ((before < 0 or self.tags[before] in "SC") and word.endswith(("ed", "en")) and self._opens(place)):
+            return True
+        # "has his wallet taken", "with one hand tied"
+        noun = self.ending.get(before)
+        return noun is not None and noun.begin > 0 and self.words[noun.begin - 1] in self.known.possessing
+
+    def _opens(self, place: int) -> bool:
+        """Whether a participle opens a phrase of its own: no object stands behind it."""
+        return self.tags[self._behind(place) : self._behind(place) + 1] in ("P", "J", "S", "")
+
+    def _objects(self, place: int) -> tuple[tuple[Noun, ...], tuple[Noun, ...], tuple[Noun, ...]]:
+        """(objects, behind prepositions, behind "by"), up to the next verb or the end of the clause."""
+        patients: list[Noun] = []
+        others: list[Noun] = []
+        agents: list[Noun] = []
+        at = self._behind(place)
+        joined = False
+        while at < len(self.tags):
+            letter = self.tags[at]
+            if letter in "SCWVA" or self.words[at] == ",":
+                break
+            if letter == "J":
+                if self.words[at] != "and" or not self._joins(at):
+                    break
+                joined = True
+            noun = self.beginning.get(at)
+            if noun is not None:
+                others += [n for n in self.nouns if n.prep == "'s" and noun.begin <= n.place < noun.place]
+                if noun.prep == "by":
+                    agents.append(noun)
+                elif noun.prep or (patients and not joined):
+                    others.append(noun)
+                else:
+                    patients.append(noun)
+                at = noun.place + 1
+                continue
+            at += 1
+        return tuple(patients), tuple(others), tuple(agents)
+
+    def _joins(self, at: int) -> bool:
+        """Whether "and" joins two nouns, not two clauses."""
+        if self.tags[at + 1 : at + 2] not in ("D", "N", "R"):
+            return False
+        for place in range(at + 1, len(self.tags)):
+            if self.tags[place] in "SCJW":
+                break
+            if self.tags[place] == "A" or (self.tags[place] == "V" and not self.words[place].endswith("ing")):
+                return False
+        return True

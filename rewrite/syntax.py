@@ -1,0 +1,229 @@
+"""Which words are nouns, which are verbs? Told by the words around them, so that words no list knows find their place.
+
+A determiner opens a noun phrase; a verb's ending behind a noun, in front of a determiner, makes a verb. What comes out
+is one letter a word: D determiner, R pronoun, P preposition, A auxiliary, V verb, N noun or adjective, X adverb or
+particle, W relative, J "and", "or", ",", C other joints of clauses, S the end of a sentence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rewrite.lexicon import Lexicon, lexicon
+from rewrite.reading import Reading, read
+
+_PLURALS = frozenset(
+    {"people", "men", "women", "children", "police", "staff", "policemen", "firefighters", "they", "who"}
+)
+_GERUND = frozenset(["by", "without", "from", "for", "after", "before", "while", "to", "off"])
+_CLOSED = frozenset("DRPXSJCWA")
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """The closed classes and the verbs of the lexicon."""
+
+    classes: dict[str, str]  # word -> its letter
+    verbs: frozenset[str]
+    people: frozenset[str]
+    things: frozenset[str]
+    several: frozenset[str]
+    pronouns: dict[str, str]  # "him" -> "he"
+    passive: frozenset[str]
+    possessing: frozenset[str]
+    bare: frozenset[str]
+    irregular: frozenset[str]
+    parts: frozenset[str]
+    particles: frozenset[str]
+    numbers: frozenset[str]
+
+
+@lru_cache(maxsize=8)
+def grammar(extend: str = "") -> Grammar:
+    """Read from syntax.yaml and the acts of concepts.yaml."""
+    known = lexicon(extend)
+    lists = known.lists["syntax"]
+    pronouns = {word: name for name, words in lists["pronouns"].items() for word in words.split()}
+    letters = (
+        ("X", "adverbs"),
+        ("P", "prepositions"),
+        ("X", "particles"),
+        ("D", "determiners"),
+        ("C", "openers"),
+        ("J", "joins"),
+        ("W", "relatives"),
+        ("A", "auxiliaries"),
+    )
+    classes = {word: letter for letter, name in letters for word in lists[name].split()} | dict.fromkeys(pronouns, "R")
+    classes |= {"her": "D", "an": "D"}
+    sections = known.lists["concepts"]
+    phrases = {phrase for words in sections["acts"].values() for phrase in known.phrases(words)}
+    acts = {phrase[0] for phrase in phrases if len(phrase) == 1 or phrase[1] in classes}
+    things = _single(known, sections["things"]) | _single(known, sections["places"])
+    verbs = frozenset((acts | set(lists["verbs"].split())) - (things - acts))
+    return Grammar(
+        classes=classes,
+        verbs=verbs,
+        people=_single(known, sections["people"]) | frozenset(known.lists["grammar"]["entities"].split()),
+        things=things,
+        pronouns=pronouns,
+        numbers=frozenset(map(str, known.lists["numbers"]["words"]))
+        | frozenset(["a", "an", "half", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]),
+        **{
+            name: frozenset(lists[name].split())
+            for name in ("passive", "possessing", "bare", "irregular", "parts", "particles", "several")
+        },
+    )
+
+
+def _single(known: Lexicon, section: dict[str, str]) -> frozenset[str]:
+    return frozenset(phrase[0] for words in section.values() for phrase in known.phrases(words) if len(phrase) == 1)
+
+
+@lru_cache(maxsize=65536)
+def tags(text: str, extend: str = "") -> str:
+    """One letter per word of a caption; equal texts are read once."""
+    reading, known = read(text, extend), grammar(extend)
+    words = reading.words
+    count = len(words)
+    first = [_closed(word, known) for word in words] + ["S"]
+    found: list[str] = []
+    for place in range(count):
+        letter = first[place]
+        last = found[place - 1] if place else "S"
+        following = first[place + 1]
+        word = words[place]
+        if word == "her" and following in _CLOSED:
+            letter = "R"
+        elif word == "another" and words[max(0, place - 2) : place] == ("one", "after"):
+            letter = "X"
+        elif word == "that" and last != "N":
+            letter = "C" if words[max(0, place - 1)] == "so" or following in _CLOSED else "D"
+        elif (
+            word in ("one", "other", "others", "another")
+            and following in _CLOSED
+            and words[place + 1 : place + 2] != ("one",)
+        ):
+            letter = "N"
+        elif word == "then" and (last in "WJSC" or not _told(found)):
+            letter = "X"
+        elif word == "left" and (last in "AR" or (last == "N" and following in ("D", "R"))):
+            letter = "V"
+        elif word in ("left", "right") and last != "D" and following in _CLOSED:
+            letter = "X"  # "looks left and right"
+        elif word == "about" and (words[place + 1 : place + 2] or ("",))[0] not in known.numbers:
+            letter = "P"
+        elif word == "home" and last in "DN":
+            letter = "N"  # "a nursing home"
+        elif word == "till" and last in "NXRV":
+            letter = "C"
+        elif (word == "at" and words[place + 1 : place + 2] == ("once",)) or (word == "all" and following == "P"):
+            letter = "X"
+        elif letter == "D" and following in ("A", "S") and (word in known.parts or word[0].isdigit()):
+            letter = "R"  # "the two have fought"
+        elif word == "like" or (letter == "D" and word in ("all", "both", "each", "some") and following == "A"):
+            letter = "X"
+        if not letter:
+            letter = "V" if _verb(reading, place, following, found, known) else "N"
+        found.append(letter)
+    return "".join(found)
+
+
+def _closed(word: str, known: Grammar) -> str:
+    """The letter of a word that is of one class alone; empty for an open one."""
+    if not word[0].isalnum():
+        return "J" if word == "," else "S" if word in ".;!?:" else "J"
+    if word in known.classes:
+        return known.classes[word]
+    if word[0].isdigit():
+        return "D"
+    return "X" if word.endswith("ly") and len(word) > 4 else ""
+
+
+def _verb(reading: Reading, place: int, following: str, found: list[str], known: Grammar) -> bool:
+    """Whether an open word is a verb where it stands."""
+    words, lemmas = reading.words, reading.lemmas
+    word, lemma = words[place], lemmas[place]
+    last = found[-1] if found else "S"
+    before, behind = (words[place - n] if place >= n else "" for n in (1, 2))
+    listed = lemma in known.verbs
+    noun = lemma in known.people
+    acted = "V" in found or "A" in found
+    adjective = last == "N" and before != lemmas[place - 1] and before.endswith(("ed", "ing"))  # "with raised hands"
+    if word.endswith("ing") and (word != lemma or listed or (last == "A" and len(word) > 5)):
+        # "In riding boots" is what she wears; "without paying" and "by climbing" are acts.
+        worn = last == "P" and before not in _GERUND and not following
+        return last != "D" and not worn and not adjective
+    several = last == "D" and behind == "the" and before in known.several
+    if several and listed and word == lemma and following in _CLOSED and lemma not in known.things:
+        return True  # "the two wrestle"
+    if last == "D" or (last == "P" and before != "to"):
+        return False
+    if before in known.bare or (last == "X" and behind in known.bare):
+        return listed or following in "DR"
+    ed = (word.endswith(("ed", "en", "wn")) or word in known.irregular or word != lemma) and not word.endswith("s")
+    if ed and (listed or (word.endswith("ed") and word != lemma)):
+        if last == "A":
+            return True
+        return last in "NRXWJCSV" and (following != "" or last in "NRW" or (listed and last != "S"))
+    if last == "A":
+        return False
+    plural = last == "N" and (before in _PLURALS or (before.endswith("s") and before != lemmas[place - 1]))
+    strange = following in ("D", "R") and not word.endswith(("ss", "us"))  # no dictionary knows it
+    if word.endswith("s") and (word != lemma or strange):
+        if last == "N" and _counted(reading, place, found, known):
+            return False
+        if last == "N" and lemma in known.things and following not in ("D", "R") and _told(found):
+            return False  # "takes the gold chains"
+        if adjective:
+            return False
+        if plural and not listed:
+            return False
+        if noun:
+            return last in "NRWX" and following in ("D", "R")
+        if last in "NRWX":
+            return (listed and (not plural or following in _CLOSED)) or following in ("D", "R")
+        return last in "JCV" and listed and acted and (following != "" or last == "J")
+    asked = any(w in ("do", "does", "did") for w in words[max(0, place - 5) : place]) and "V" not in found[-4:]
+    if listed and word == lemma and last in "NR" and asked:
+        return True  # "only then does the guard look"
+    if listed and word == lemma and not noun:
+        if before == "police" and acted and following not in ("D", "R", "P"):
+            return False
+        if plural or (last in "RW" and before in ("they", "who", "that", "which")):
+            return True
+        if last == "N" and _joined(words, found):
+            return not acted or following in ("D", "R", "P")
+        if last not in "JX" or "V" not in found:
+            return False
+        earlier = len(found) - 1 - found[::-1].index("V")
+        like = words[earlier] == lemmas[earlier] and before not in ("", "or")  # "cut the chain, load the moped"
+        return like or (following in ("D", "R", "P", "X") and before != ",")
+    return False
+
+
+def _counted(reading: Reading, place: int, found: list[str], known: Grammar) -> bool:
+    """Whether a number stands in front and its noun is still to come: "both front wheels"."""
+    first = place - 1
+    while first > 0 and found[first] == "N":
+        if reading.words[first] != reading.lemmas[first]:
+            return False
+        first -= 1
+    word = reading.words[first]
+    return found[first] == "D" and (word in known.several or (word.isdecimal() and word != "1"))
+
+
+def _told(found: list[str]) -> bool:
+    """Whether the clause has its verb already."""
+    for letter in reversed(found):
+        if letter in "JSCWV":
+            return letter == "V"
+    return False
+
+
+def _joined(words: tuple[str, ...], found: list[str]) -> bool:
+    """Whether two nouns stand joined behind the last verb: "a chef and a waiter"."""
+    places = range(len(found) - 1, 0, -1)
+    joint = next((p for p in places if found[p] not in "DN"), 0)
+    return joint > 0 and words[joint] == "and" and found[joint - 1] == "N"

@@ -1,0 +1,220 @@
+"""When does what happen? The acts of a caption set on a line by the order of its clauses and by words that move them.
+
+"X after Y" sets Y in front of X, "before Y, X" sets Y behind the sentence. What a caption does not say stays unsaid:
+"while" has no place on the line, and two acts are told apart in time only where a word of order stands with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from rewrite.lexicon import lexicon
+from rewrite.reading import Reading, Unit, read
+from rewrite.syntax import tags
+
+Phrases = dict[tuple[str, ...], str]
+_LONGEST = 3
+_DENIED = frozenset({"not", "never", "without", "no", "nobody", "cannot"})  # what does not happen has no time
+_EMPTY = frozenset({"finish", "end", "stop", "complete", "start", "begin", "have", "take", "give", "make"})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An act on the line.
+
+    Attributes:
+        unit: the verb, or a noun of doing ("after the brawl").
+        time: its place on the line.
+        clause: (first, last) word of the clause it stands in.
+        kind: of its clause: main, first, after, before, when, while, or beside (a relative clause, a reason).
+        loose: whether it was moved in front of one act only; the acts before that one are not compared with it.
+        sentence: number of its sentence.
+    """
+
+    unit: Unit
+    time: float
+    clause: tuple[int, int]
+    kind: str
+    loose: bool
+    sentence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """All acts of a caption, and the places of its words of order."""
+
+    events: tuple[Event, ...]
+    marks: tuple[int, ...]
+
+    def told(self, one: Event, other: Event) -> bool:
+        """Whether a word of order stands with two acts, or between them."""
+        begin, end = min(one.clause[0], other.clause[0]), max(one.clause[1], other.clause[1])
+        return any(begin <= mark <= end for mark in self.marks)
+
+
+@dataclass(slots=True)
+class _Clause:
+    kind: str  # main, after, before, when, while, beside
+    begin: int
+    fronted: bool
+    sentence: int
+    goes_on: bool = False  # joined by "and" to a clause of its kind
+    units: list[Unit] = field(default_factory=list)
+    end: int = 0
+
+
+@lru_cache(maxsize=65536)
+def timeline(text: str, extend: str = "") -> Timeline:
+    """Reads a caption's order; equal texts are read once."""
+    reading = read(text, extend)
+    letters = tags(text, extend)
+    acts, words = lexicon(extend).acts, reading.words
+    clauses, marks = _clauses(reading, letters, extend)
+    bounds = [c.begin for c in clauses]
+    for unit in reading.units:
+        verb = "V" in letters[unit.place : unit.place + unit.length]
+        number = max(n for n, begin in enumerate(bounds) if begin <= unit.place + unit.length - 1)
+        clause = clauses[number]
+        # A noun of doing counts where a word of order opens on it: "after the brawl".
+        # So does one that an empty verb brings in: "has a chat".
+        if _DENIED & {*words[clause.begin : unit.place + 1]}:
+            continue
+        doing = not unit.concepts.isdisjoint(acts)
+        held = clause.kind in ("after", "before") or "A" in letters[clause.begin : unit.place]
+        empty = all(u.lemma in _EMPTY for u in clause.units)
+        if (
+            verb
+            or (doing and empty and letters[unit.place] == "N" and (held or clause.units))
+            or (doing and letters[unit.place] == "A")
+        ):
+            clause.units.append(unit)
+    return Timeline(tuple(_line(clauses)), tuple(marks))
+
+
+def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause], list[int]]:
+    """The caption cut where clauses begin, each with what its first word makes of it; and the words of order."""
+    singles, phrases, stretches = _marks(extend)
+    counted = lexicon(extend).words("numbers", "ends")  # behind "once", a count
+    words = reading.words
+    clauses = [_Clause("main", 0, False, 0)]
+    marks: list[int] = []
+    sentence, place = 0, 0
+    starts = True  # whether a sentence begins here
+    inside = {p for u in reading.units for p in range(u.place + 1, u.place + u.length)}  # "runs after him"
+    while place < len(words):
+        kind, length = ("", 1) if place in inside else _mark(reading, place, singles, phrases, stretches, counted)
+        letter = letters[place]
+        if letter == "S":
+            sentence += words[place] in ".;!?"
+            clauses.append(_Clause("main", place, False, sentence))
+            starts = words[place] in ".;!?" or starts
+        elif kind in ("then", "first") and letters[place + length : place + length + 1] in ("S", "J", ""):
+            marks.append(place)  # "and explodes a few seconds later"
+        elif kind in ("then", "first"):
+            marks.append(place)
+            held = clauses[-1] if clauses[-1].kind in ("after", "before", "when", "while") else None
+            if held is None:  # within "until he at last opens" it moves nothing
+                clauses.append(_Clause("main" if kind == "then" else "first", place, False, sentence))
+        elif kind and not (
+            length == 1 and words[place] == "as" and letters[place + 1 : place + 2] not in ("D", "N", "R", "A")
+        ):
+            if kind in ("after", "before"):
+                marks.append(place)
+            joined = [w for w in words[max(0, place - 2) : place] if w != ","][-1:]
+            fronted = starts or joined in (["and"], ["but"])
+            clauses.append(_Clause(kind, place, fronted, sentence))
+        elif words[place] == "," or (letter == "J" and words[place] != ","):
+            last = clauses[-1]
+            goes_on = words[place] != "," and last.kind != "main"  # "after he had hit her and run"
+            kind = last.kind if goes_on else "main"
+            clauses.append(_Clause(kind, place, last.fronted and goes_on, sentence, goes_on))
+        elif words[place] == "by" and letters[place + 1 : place + 2] == "V":
+            clauses.append(_Clause("beside", place, False, sentence))  # "by rocking it": how, not when
+        elif words[place] == "to" and letters[place + 1 : place + 2] == "V" and letters[place - 1 : place] == "N":
+            clauses.append(_Clause("beside", place, False, sentence))  # what for
+        elif letter == "W" or letter == "C":
+            after_comma = place > 0 and words[place - 1] == ","
+            goes_on = (letter == "W" and after_comma) or words[place] == "so"
+            clauses.append(_Clause("main" if goes_on else "beside", place, False, sentence))
+        if letter not in "SJX":
+            starts = False
+        place += max(1, length)
+    for one, other in zip(clauses, [*clauses[1:], None], strict=True):
+        one.end = len(words) - 1 if other is None else max(one.begin, other.begin - 1)
+    return clauses, marks
+
+
+def _mark(
+    reading: Reading,
+    place: int,
+    singles: dict[str, str],
+    phrases: Phrases,
+    stretches: frozenset[str],
+    counted: frozenset[str],
+) -> tuple[str, int]:
+    """(what kind of word of order begins here, the words it takes)."""
+    words = reading.words
+    for length in range(_LONGEST, 1, -1):
+        kind = phrases.get(words[place : place + length])
+        if kind:
+            return kind, length
+    kind = singles.get(words[place], "")
+    if kind == "first" and place and words[place - 1] in ("the", "his", "her", "its", "their", "at"):
+        return "", 1  # "the first one"
+    if kind == "after" and words[place] == "having" and place and words[place - 1][0].isalnum():
+        return "", 1
+    if words[place] == "once" and (place + 1 == len(words) or words[place + 1] in counted or words[place - 1] == "at"):
+        return "", 1
+    if kind in ("after", "before"):
+        for ahead in range(place + 1, min(place + 5, len(words))):
+            if reading.lemmas[ahead] in stretches:
+                return ("then" if kind == "after" else "first"), 1
+            if words[ahead] in ("the", "he", "she", "they", "it", "his", "her") or not words[ahead][0].isalnum():
+                break
+    return kind, 1
+
+
+def _line(clauses: list[_Clause]) -> list[Event]:
+    """Sets each sentence's acts in their order, sentence after sentence."""
+    found: list[Event] = []
+    sentences = sorted({c.sentence for c in clauses})
+    for number in sentences:
+        line: list[tuple[_Clause, Unit, bool]] = []
+        last: list[tuple[_Clause, Unit, bool]] = []
+        latest: tuple[_Clause, Unit, bool] | None = None  # what "after" is said of
+        for clause in (c for c in clauses if c.sentence == number):
+            entries = [(clause, unit, False) for unit in clause.units]
+            if clause.kind == "before" and clause.fronted:
+                last += entries[:1]  # without a comma, what follows its verb is the main clause's
+                line += entries[1:]
+            elif clause.kind in ("after", "when") and not clause.fronted and line:
+                loose = [(clause, unit, True) for unit in clause.units]
+                anchor = next((n for n, entry in enumerate(line) if entry is latest), len(line) - 1)
+                anchor += clause.goes_on
+                line[anchor:anchor] = loose
+                latest = loose[-1 if clause.goes_on else 0] if loose else latest
+                continue
+            elif clause.kind == "first" and line:
+                line = [*entries, *line]
+            else:
+                line += entries
+            latest = entries[-1] if entries else latest
+        base = len(found)
+        for offset, (clause, unit, loose_) in enumerate((*line, *last)):
+            span = (clause.begin, clause.end)
+            found.append(Event(unit, float(base + offset), span, clause.kind, loose_, number))
+    return found
+
+
+@lru_cache(maxsize=8)
+def _marks(extend: str) -> tuple[dict[str, str], Phrases, frozenset[str]]:
+    lists = lexicon(extend).lists["order"]
+    kinds = ("after", "before", "then", "when", "while", "first")
+    singles = {word: kind for kind in kinds for word in lists[kind].split()}
+    phrases = {
+        tuple(phrase.split()): kind
+        for kind, said in lists["phrases"].items()
+        for phrase in map(str.strip, said.split(","))
+    }
+    return singles, phrases, frozenset(lists["stretches"].split())
