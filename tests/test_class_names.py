@@ -24,12 +24,21 @@ from trclip_vad.config import ClassSettings
 from trclip_vad.evaluate import evaluate, load
 from trclip_vad.fit import Fit
 from trclip_vad.paired import Paired, open_paired
+from trclip_vad.prompts import ResidualNames
 from trclip_vad.recipes import configure
 from trclip_vad.sampling import whole
 from trclip_vad.score import score
 from trclip_vad.train import train
 
-SMALL = ["epochs=2", "batch=4", "validation=0.3", "threads=1", "text.rewrites=false", "model.temporal=identity"]
+SMALL = [
+    "epochs=2",
+    "select=last",
+    "batch=4",
+    "validation=0.3",
+    "threads=1",
+    "text.rewrites=false",
+    "model.temporal=identity",
+]
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +91,16 @@ def test_class_features_are_those_that_training_ended_with(
     found = evaluate(tmp_path / "run", resamples=5)
     assert found["f_branch"]["auc"]["value"] is not None
     assert set(found["f_branch"]["detection"]) >= {"map_13"}
+
+
+def test_class_features_are_found_once_a_step_and_not_once_a_video(
+    both: tuple[Path, Path], hashed: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[None] = []
+    found = ResidualNames.forward
+    monkeypatch.setattr(ResidualNames, "forward", lambda self: asked.append(None) or found(self))
+    train(configure("demo", both[0], [*SMALL, "classes.encoder=sentence"], both[1]), tmp_path / "run")
+    assert len(asked) == 2 * (3 + 1)  # three steps an epoch, and once where it is the best yet
 
 
 def test_sentence_names_of_the_real_encoder_lie_apart(both: tuple[Path, Path], minilm: Path) -> None:
@@ -138,7 +157,7 @@ def test_descriptions_take_the_place_of_bare_names(both: tuple[Path, Path], hash
     data = open_paired(*both, "train")
     found = names_of(ClassSettings(encoder="sentence", descriptions=tmp_path / "described"), data)
     bare = names_of(ClassSettings(encoder="sentence"), data)
-    assert found.identity.keys() - bare.identity.keys() == {"descriptions"}
+    assert found.identity["texts"] != bare.identity["texts"]
     vectors = found.module()().detach()
     torch.testing.assert_close(vectors.norm(dim=1), torch.full((3,), 4.0))
     assert not torch.allclose(vectors, bare.module()().detach())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -269,8 +272,70 @@ def test_without_tensorboard_it_is_said_in_one_line(
         fitted(both, tmp_path / "run", "tensorboard=true")
 
 
+def test_with_tensorboard_an_epochs_metrics_are_its_scalars(
+    both: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[Any, ...]] = []
+
+    class Writer:
+        def __init__(self, folder: str) -> None:
+            told.append(("open", folder))
+
+        def add_scalar(self, *given: Any) -> None:
+            told.append(given)
+
+        def flush(self) -> None: ...
+
+        def close(self) -> None:
+            told.append(("close",))
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
+    fitted(both, tmp_path / "run", "tensorboard=true", "epochs=1")
+    scalars = [(name, value, 1) for name, value in rows(tmp_path / "run")[0].items() if name != "epoch"]
+    assert (told[0], told[-1]) == (("open", str(tmp_path / "run" / "events")), ("close",))
+    assert sorted(told[1:-1]) == sorted(scalars)
+
+
+def test_a_rate_that_breaks_the_numbers_is_named(both: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"optimiser\.lr=1e\+30: led to scores that are no numbers, in epoch 1"):
+        fitted(both, tmp_path / "run", "optimiser.lr=1e30")
+    with pytest.raises(SettingError, match=r"led to scores that are no numbers, on the held-out videos"):
+        fitted(both, tmp_path / "run", "optimiser.lr=1e30", "batch=64")  # its one step is taken behind the losses
+
+
 def test_a_user_is_told_of_a_wrong_loss_in_one_line(both: tuple[Path, Path], tmp_path: Path) -> None:
     words = ["train", "--recipe", "demo_text", "--bank", both[0], "--out", tmp_path / "run"]
-    for assignment in ("losses.mil_bce=-1", "losses.mil_bce=0", "losses.nonsense=1", "losses.distillation=1"):
+    for assignment in ("losses.mil_bce=-1", "losses.distillation=1"):
         said = trclip(*words, "--set", assignment)
         assert (said.code, len(said.err.strip().splitlines())) == (2, 1), said.err
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_stopped_at_any_write_a_run_ends_in_the_same_bytes(
+    whole: bool, both: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped before a file takes its name, or right after."""
+    fitted(both, tmp_path / "whole", SENTENCE)
+    replace_, stopped = os.replace, 0
+    for moment in range(20):
+        left = moment
+
+        def dying(*given: Any) -> None:
+            nonlocal left
+            left -= 1
+            if left >= 0 or whole:
+                replace_(*given)
+            if left < 0:
+                raise KeyboardInterrupt
+
+        out = tmp_path / f"run{moment}"
+        with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+            patch.setattr(os, "replace", dying)
+            fitted(both, out, SENTENCE)
+            break
+        stopped += 1
+        fitted(both, out, SENTENCE)
+        assert {p.name: p.read_bytes() for p in out.iterdir()} == {
+            p.name: p.read_bytes() for p in (tmp_path / "whole").iterdir()
+        }
+    assert stopped == 7  # a state an epoch, weights, metrics, places, card, manifest

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import trclip
-from small_world import CLASSES, SAID, D, World, bank_of, corpus, features_of, rows_of, video, videos
+from small_world import CLASSES, D, World, bank_of, corpus, features_of, rows_of, video, videos
 from test_text_bank import HashEncoder
 
 from rewrite.errors import CorpusError, SettingError
@@ -176,7 +175,3 @@ def test_a_run_is_not_measured_on_other_features_than_its_own(
     train(configure("demo", both[0], SMALL, both[1]), tmp_path / "run")
     with pytest.raises(CorpusError, match="is not the features this run was trained on"):
         evaluate(tmp_path / "run", features=features_of(world, tmp_path / "features"))
-    said = trclip("eval", tmp_path / "run", "--features", tmp_path / "features")
-    assert said.code == 2
-    assert len(said.err.strip().splitlines()) == 1
-    assert SAID["Normal"] not in said.err

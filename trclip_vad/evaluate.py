@@ -170,8 +170,9 @@ def table(found: dict[str, Any]) -> list[str]:
         lines.append(f"  {branch}")
         for name, shown in (("auc", "AUC"), ("ap", "AP"), ("ano_auc", "Ano-AUC")):
             lines.append(f"    {shown:<8}{_number(measured[name])}")
-    if found["f_branch"] is not None and found["f_branch"]["detection"] is not None:
-        lines.append(f"    mAP@IoU 0.1-0.5 over the classes  {found['f_branch']['detection']['map_13']:.4f}")
+    detected = (found["f_branch"] or {}).get("detection")
+    if detected is not None and detected["map_13"] is not None:
+        lines.append(f"    mAP@IoU 0.1-0.5 over the classes  {detected['map_13']:.4f}")
     lines.append(f"  the test set was opened {found['opened']} times by this run")
     return lines
 
@@ -179,6 +180,8 @@ def table(found: dict[str, Any]) -> list[str]:
 def _number(measure: dict[str, float | None]) -> str:
     if measure["value"] is None:
         return "undefined"
+    if measure["low"] is None:
+        return f"{measure['value']:.4f}  no interval: undefined in every resample"
     return f"{measure['value']:.4f}  [{measure['low']:.4f}, {measure['high']:.4f}] over videos"
 
 

@@ -132,6 +132,9 @@ class Fit:
             views["uncaptioned"] = batch.without_captions([True] * len(items))
         with self._precision():
             outputs = self.detector(Batch.joined(list(views.values())).to(device))
+        if not outputs.logits.isfinite().all():
+            what = f"led to scores that are no numbers, in epoch {epoch + 1}"
+            raise SettingError(f"optimiser.lr={self.config.optimiser.lr}", what, "Lower it; look at the features too.")
         found = dict(zip(views, outputs.split(len(views)), strict=True))
         return terms(weights, batch.to(device), **found)
 

@@ -64,21 +64,21 @@ class Detector(nn.Module):
         self.length = length
         self.prior = prior
 
-    def forward(self, batch: Batch) -> Outputs:
-        """A batch through both branches, fusion, and both heads."""
+    def forward(self, batch: Batch, classes: bool = True) -> Outputs:
+        """A batch through both branches, fusion, and both heads; without `classes` the F-branch is not asked."""
         snippets = batch.mask.shape[1]
         batch = padded(batch, self.length)
         seen = self.visual(batch.visual, batch.mask) if self.visual is not None else None
         said = self.text(batch.text, batch.covered, batch.mask) if self.text is not None else None
         fused = self.fusion(seen, said)
         logits = self.c_branch(fused)
-        if self.f_branch is None or self.names is None:
+        if self.f_branch is None or self.names is None or not classes:
             return Outputs(logits[:, :snippets])
-        aligned, classes = self.f_branch(fused, logits, self.names(), batch.mask)
-        return Outputs(logits[:, :snippets], aligned[:, :snippets], classes)
+        aligned, named = self.f_branch(fused, logits, self.names(), batch.mask)
+        return Outputs(logits[:, :snippets], aligned[:, :snippets], named)
 
     @torch.no_grad()
-    def infer(self, video: Batch) -> Outputs:
+    def infer(self, video: Batch, classes: bool = True) -> Outputs:
         """Outputs of one whole video (B = 1), prior included, in eval mode; the training mode is left as it was found.
 
         Where a length is set, the video is cut into chunks of it that know nothing of each other, as published.
@@ -86,20 +86,20 @@ class Detector(nn.Module):
         training = self.training
         self.eval()
         snippets = video.mask.shape[1]
-        found = self(chunked(video, self.length) if self.length and snippets > self.length else video)
+        found = self(chunked(video, self.length) if self.length and snippets > self.length else video, classes)
         self.train(training)
         logits, aligned = found.logits.reshape(1, -1)[:, :snippets], found.aligned
         if aligned is not None:
             aligned = aligned.reshape(1, -1, aligned.shape[2])[:, :snippets]
         if self.prior is not None and video.text is not None and video.covered is not None:
-            odds, classes = self.prior(video.text, video.covered)
+            odds, likeness = self.prior(video.text, video.covered)
             logits = logits + odds
-            aligned = None if aligned is None else aligned + classes
+            aligned = None if aligned is None else aligned + likeness
         return Outputs(logits, aligned, found.classes)
 
     def scores(self, video: Batch) -> torch.Tensor:
         """Anomaly scores (T,) in [0, 1] of one whole video (B = 1)."""
-        return torch.sigmoid(self.infer(video).logits[0])
+        return torch.sigmoid(self.infer(video, classes=False).logits[0])
 
 
 def padded(batch: Batch, length: int) -> Batch:

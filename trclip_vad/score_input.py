@@ -110,7 +110,7 @@ def read_inputs(
         encoder, image_encoder: where they lie now; None: where they were when the run was trained.
 
     Raises:
-        InputError: nothing to score, or a caption that names no video.
+        InputError: nothing to score, a caption that names no video, or captions of none of the videos.
         ModelError: an encoder is missing, or is not the one the run was trained with.
         SettingError: captions that the run cannot read, or none where it was never trained without.
         CorpusError: the run was made with an encoder that is unknown here.
@@ -123,6 +123,11 @@ def read_inputs(
     if not widths[1] and captions is not None:
         raise SettingError("--captions", "are what INPUT is, for a run of captions alone", "Give them as INPUT.")
     said = _by_video(told) if told is not None else {}
+    if films and said and not set(said) & set(films):
+        names = f"{next(iter(said))!r} and {next(iter(films))!r}"
+        raise InputError(
+            told or source, f"names none of the videos (say, {names})", "Call them as the files are called."
+        )
     if films and widths[0]:
         _refuse_untold(trained, films, said)
     return Inputs(

@@ -44,7 +44,7 @@ def train(config: Config, out: Path, seed: int = 0, reporter: Reporter = Silent(
 
     Raises:
         SettingError: neither bank nor features, two that do not pair, rewrites that the bank does not hold, too few
-            videos, a batch that the processes cannot share.
+            videos, a batch that the processes cannot share, a rate that breaks the numbers.
         CorpusError: the data was edited, or `out` holds another run.
         ModelError: the encoder of the class names is missing.
         StorageError: the disk refused; the last finished epoch stands.

@@ -8,10 +8,12 @@ normal video must come out lower than those of the anomalous one: a detector tha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rewrite.errors import SettingError
 from trclip_vad.sampling import whole
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ def validate(detector: Detector, data: Paired, held: Sequence[int], draw: Callab
     Args:
         held: indices into the training half.
         draw: a seeded hash of its arguments; says which normal video surrounds which anomalous one.
+
+    Raises:
+        SettingError: its weights have become no numbers.
     """
     import torch
     from sklearn.metrics import average_precision_score, roc_auc_score
@@ -55,6 +60,8 @@ def validate(detector: Detector, data: Paired, held: Sequence[int], draw: Callab
         both = splice(read[index], read[around], half)
         inside += [half <= t < half + length for t in range(both.mask.shape[1])]
         spliced += detector.scores(both).tolist()
+    if not all(map(math.isfinite, [*says, *spliced])):
+        raise SettingError("optimiser.lr", "led to scores that are no numbers, on the held-out videos", "Lower it.")
     return {
         "auc": float(roc_auc_score(truth, says)),
         "ap": float(average_precision_score(truth, says)),
