@@ -13,6 +13,7 @@ from rewrite.records import Candidate, Draft, Rewrite, Verdict, fold
 from rewrite.reporter import Reporter
 
 _CHUNK = 1024  # candidates; one chunk's texts are embedded together, and progress moves by it
+_MANY = 8  # chunks; fewer are done before other processes have started
 _QUOTES = (('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"))
 
 
@@ -34,11 +35,27 @@ def judge(drafts: Iterable[Draft], filters: Mapping[str, Filter], reporter: Repo
     ]
     judged: list[Rewrite] = []
     whole = any(getattr(plug, "whole", False) for plug in filters.values())
+    chunks = [candidates] if whole else list(_chunks(candidates))
     with reporter.step("filter", len(candidates), "drafts") as step:
-        for chunk in [candidates] if whole else _chunks(candidates):
-            judged += _judge_chunk(chunk, filters)
-            step.advance(len(chunk))
+        for done in _judge_chunks(chunks, filters):
+            judged += done
+            step.advance(len(done))
     return judged
+
+
+def _judge_chunks(chunks: list[list[Candidate]], filters: Mapping[str, Filter]) -> Iterator[list[Rewrite]]:
+    """Chunk by chunk in order; many are shared by a process per core, for the rules are plain Python.
+
+    A filter with a model of inference stays in this process: it keeps the cores busy by itself.
+    """
+    heavy = any(getattr(plug, "clears", False) for plug in filters.values())
+    if len(chunks) < _MANY or heavy:
+        yield from (_judge_chunk(chunk, filters) for chunk in chunks)
+        return
+    from joblib import Parallel, cpu_count, delayed
+
+    work = (delayed(_judge_chunk)(chunk, dict(filters)) for chunk in chunks)
+    yield from Parallel(n_jobs=cpu_count(), return_as="generator", pre_dispatch="2*n_jobs")(work)
 
 
 def _judge_chunk(chunk: list[Candidate], filters: Mapping[str, Filter]) -> list[Rewrite]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rewrite import chain
 from rewrite.chain import judge, report, tidy
 from rewrite.errors import ModelError
 from rewrite.filters import FILTERS
@@ -171,3 +172,16 @@ def test_a_filter_sees_only_what_the_ones_before_it_kept() -> None:
     assert [(r.filter, r.reason) for r in judged] == [("", ""), ("first", "odd"), ("second", "odd"), ("first", "odd")]
     counted = report(judged, ["first", "second"])["filters"]
     assert [(f["filter"], f["seen"], f["kept"]) for f in counted] == [("first", 4, 2), ("second", 2, 1)]
+
+
+def test_many_drafts_are_shared_by_processes_and_judged_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    drafts = [
+        Draft(f"{n}", text_id(f"A man with {n} bags walks."), f"A man with {n} bags walks.", "plain", 0, text, "stop")
+        for n in range(2, 42)
+        for text in (f"A man with {n} bags strolls.", f"A man with {n + 1} bags walks.")
+    ]
+    filters = {name: FILTERS[name]() for name in ("form", "length", "numbers", "duplicates")}
+    alone = judge(drafts, filters, Silent())
+    monkeypatch.setattr(chain, "_CHUNK", 8)
+    assert judge(drafts, filters, Silent()) == alone
+    assert {r.kept for r in alone} == {True, False}
