@@ -53,6 +53,12 @@ def test_the_log_odds_are_of_their_equation() -> None:
     assert likeness[0, 1].tolist() == pytest.approx([20 * float(vectors[0] @ v) for v in vectors], abs=1e-4)
 
 
+def test_of_a_video_without_captions_nothing_is_held() -> None:
+    odds, likeness = ClassPrior(torch.eye(3, 8), 1.0, 0.1)(torch.randn(1, 4, 8), torch.zeros(1, 4, dtype=torch.bool))
+    assert not odds.any()
+    assert not likeness.any()
+
+
 def test_a_prior_changes_nothing_that_is_learned(runs: tuple[Path, Path]) -> None:
     one, other = (checkpoint.load_weights(run / checkpoint.WEIGHTS) for run in runs)
     assert other.keys() - one.keys() == {"prior.vectors"}

@@ -20,7 +20,7 @@ MAKE = [line for block in BLOCKS for line in block.splitlines() if line.startswi
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory, gguf: Path, minilm: Path) -> Path:
-    """The project with its models, and a small world and corpus where the demo leaves them."""
+    """The project with its models, and a small world, corpus and CLIP where the demo leaves them."""
     folder = tmp_path_factory.mktemp("clone")
     for name in ("cli.py", "rewrite", "trclip_vad", "prompts", "corpora/sample", "benchmarks/probe"):
         source = ROOT / name
@@ -28,18 +28,23 @@ def clone(tmp_path_factory: pytest.TempPathFactory, gguf: Path, minilm: Path) ->
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         copy(source, folder / name)
     (folder / "models").symlink_to(MODELS)
+    import torch
+
+    from examples.tiny_clip import save, tiny_clip
     from rewrite.pipeline import rewrite
     from rewrite.recipe import configure
     from trclip_vad.datasets.synthetic import write_world
 
-    write_world(folder / "demo" / "world", train=24, test=12, frames=False)
+    write_world(folder / "demo" / "world", train=24, test=12)
+    torch.manual_seed(0)
+    save(tiny_clip(), folder / "demo" / "clip")  # untrained: the demo's own takes half a minute
     recipe = configure(backend="fake", filters=["form"])
     rewrite(folder / "demo" / "world" / "captions.jsonl", folder / "demo" / "corpus", recipe, limit=50)
     return folder
 
 
 def test_every_command_of_the_readme_runs_in_its_order(clone: Path) -> None:
-    assert len(COMMANDS) == 12
+    assert len(COMMANDS) == 15
     for command in COMMANDS:
         words = shlex.split(command.replace(".venv/bin/python", sys.executable))
         done = subprocess.run(words, cwd=clone, capture_output=True, text=True)
@@ -77,5 +82,5 @@ def test_the_commands_of_the_readme_are_all_there_are() -> None:
     listed = re.search(r"^cli\.py +the commands: (.*)$", TEXT, re.MULTILINE)
     assert listed is not None
     said = subprocess.run([sys.executable, "cli.py", "--help"], cwd=ROOT, capture_output=True, text=True).stdout
-    shown = re.findall(r"^  ([a-z]+)  ", said.split("Commands:")[1], re.MULTILINE)
+    shown = re.findall(r"^  ([a-z-]+)  ", said.split("Commands:")[1], re.MULTILINE)
     assert sorted(listed[1].split(", ")) == sorted(shown)

@@ -85,7 +85,7 @@ def load_state(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        found: dict[str, Any] = torch.load(path, weights_only=True)
+        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         todo = "Delete it to train from the start."
         raise CorpusError(path, f"is damaged ({str(error).splitlines()[0]})", todo) from error

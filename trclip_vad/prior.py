@@ -33,9 +33,11 @@ class ClassPrior(nn.Module):
     def forward(self, text: torch.Tensor, covered: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Weighted log odds (B, T) and s (B, T, C) of captions (B, T, E).
 
-        Where no caption covers a snippet it is read as if the normal class's own text stood there.
+        Where no caption covers a snippet it is read as if the normal class's own text stood there. Of a video of which
+        nothing is said at all nothing is held: zeros.
         """
         told = torch.where(covered[..., None], text, self.vectors[0])
         s = told @ self.vectors.T / self.temperature
         odds = s[..., 1:].logsumexp(dim=2) - s[..., 0] - math.log(len(self.vectors) - 1)
-        return self.weight * odds, self.weight * s
+        weight = self.weight * covered.any(dim=1, keepdim=True)
+        return weight * odds, weight[..., None] * s

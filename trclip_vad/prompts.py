@@ -16,6 +16,16 @@ AROUND = 10  # learned rows before a name, and as many behind it
 CONTEXT = 77  # tokens that CLIP's text tower takes
 
 
+class _Held:
+    """A frozen tower beside a module and not in it: neither saved nor copied with it."""
+
+    def __init__(self, tower: nn.Module) -> None:
+        self.tower = tower
+
+    def __deepcopy__(self, _memo: object) -> _Held:
+        return self
+
+
 class PromptedNames(nn.Module):
     """(C, E) text features of [start, Q, name, Q, end], one table Q of CONTEXT rows shared by all classes.
 
@@ -48,13 +58,13 @@ class PromptedNames(nn.Module):
             learned[row, places] = False
         self.register_buffer("ids", ids, persistent=False)
         self.register_buffer("learned", learned[..., None], persistent=False)
-        self._tower = (tower.requires_grad_(False).eval(),)  # in a tuple, so that it is not registered
+        self._tower = _Held(tower.requires_grad_(False).eval())
         width = tower.get_input_embeddings().weight.shape[1]  # type: ignore[operator]
         self.table = nn.Parameter(torch.empty(CONTEXT, width).normal_(std=0.01))
 
     def forward(self) -> torch.Tensor:
         """(C, E), not normalised."""
-        tower = self._tower[0].to(self.table.device)
+        tower = self._tower.tower.to(self.table.device)
         rows = self.table[: self.ids.shape[1]]
         embedding = tower.get_input_embeddings()  # type: ignore[operator]
         hook = embedding.register_forward_hook(lambda _module, _given, found: torch.where(self.learned, rows, found))
