@@ -81,6 +81,7 @@ def build(
         names,
         LENGTH if published else 0,
         prior,
+        settings.bins,
     )
 
 

@@ -57,6 +57,7 @@ class ModelSettings:
     temporal: str = setting("identity", "a name of TEMPORAL: over the frames, or over the captions where those are all")
     lgt: LGT = setting(LGT(), "settings of temporal=lgt")
     lgm_mamba: LGMMamba = setting(LGMMamba(), "settings of temporal=lgm_mamba")
+    bins: int = setting(0, "a longer video is judged in so many bins of neighbours; 0: snippet by snippet")
     fusion: str = setting("concat", "a name of FUSIONS: how frames and captions become one")
     scale: float = setting(0.0, "factor of the captions' vectors; 0: sqrt(E) for unit vectors, 1 for others")
     dropout: float = setting(0.7, "share of a branch's features set to zero while training; published: 0.7")
@@ -69,6 +70,8 @@ class ModelSettings:
             raise ValueError("the dropout must lie in [0, 1)")
         if (self.ffn is not None and self.ffn <= 0) or self.scale < 0:
             raise ValueError("ffn must be positive, scale not negative")
+        if self.bins < 0 or (self.bins and self.variant == "published"):
+            raise ValueError("bins must not be negative, and the published variant has none")
 
 
 @dataclass(frozen=True)

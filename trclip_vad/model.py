@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from trclip_vad.batch import Batch
 from trclip_vad.branches import CBranch, FBranch, TextBranch, VisualBranch
+from trclip_vad.lengths import binned, chunked, edges_of, padded
 from trclip_vad.prior import ClassPrior
 
 
@@ -43,6 +43,7 @@ class Detector(nn.Module):
         c_branch: is it an anomaly?
         f_branch: which one? None: not asked.
         names: called without arguments, (C, E) features of the class names; None without F-branch.
+        bins: a longer video is judged in so many, each answering for its snippets; 0: snippet by snippet.
         prior: what captions say of the classes by themselves, heard when a video is judged; None: unheard.
         length: every video is padded to so many snippets and longer ones are cut into chunks, as published; 0: no.
     """
@@ -57,12 +58,14 @@ class Detector(nn.Module):
         names: nn.Module | None = None,
         length: int = 0,
         prior: ClassPrior | None = None,
+        bins: int = 0,
     ) -> None:
         super().__init__()
         self.visual, self.text, self.fusion = visual, text, fusion
         self.c_branch, self.f_branch, self.names = c_branch, f_branch, names
         self.length = length
         self.prior = prior
+        self.bins = bins
 
     def forward(self, batch: Batch, classes: bool = True) -> Outputs:
         """A batch through both branches, fusion, and both heads; without `classes` the F-branch is not asked."""
@@ -85,54 +88,28 @@ class Detector(nn.Module):
         """
         training = self.training
         self.eval()
-        snippets = video.mask.shape[1]
-        found = self(chunked(video, self.length) if self.length and snippets > self.length else video, classes)
+        logits, aligned, named = self._infer(video, classes)
         self.train(training)
-        logits, aligned = found.logits.reshape(1, -1)[:, :snippets], found.aligned
-        if aligned is not None:
-            aligned = aligned.reshape(1, -1, aligned.shape[2])[:, :snippets]
         if self.prior is not None and video.text is not None and video.covered is not None:
             odds, likeness = self.prior(video.text, video.covered)
             logits = logits + odds
             aligned = None if aligned is None else aligned + likeness
-        return Outputs(logits, aligned, found.classes)
+        return Outputs(logits, aligned, named)
+
+    def _infer(self, video: Batch, classes: bool) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        """Logits (1, T), the alignment map (1, T, C), and the classes' features."""
+        snippets = video.mask.shape[1]
+        if self.bins and snippets > self.bins:
+            edges = edges_of(snippets, self.bins)
+            found, sizes = self(binned(video, edges), classes), edges.diff().to(video.mask.device)
+            aligned = None if found.aligned is None else found.aligned.repeat_interleave(sizes, dim=1)
+            return found.logits.repeat_interleave(sizes, dim=1), aligned, found.classes
+        found = self(chunked(video, self.length) if self.length and snippets > self.length else video, classes)
+        aligned = found.aligned
+        if aligned is not None:
+            aligned = aligned.reshape(1, -1, aligned.shape[2])[:, :snippets]
+        return found.logits.reshape(1, -1)[:, :snippets], aligned, found.classes
 
     def scores(self, video: Batch) -> torch.Tensor:
         """Anomaly scores (T,) in [0, 1] of one whole video (B = 1)."""
         return torch.sigmoid(self.infer(video, classes=False).logits[0])
-
-
-def padded(batch: Batch, length: int) -> Batch:
-    """A batch with zeros and false up to `length` snippets; 0, or a batch as long: as it is."""
-    missing = length - batch.mask.shape[1]
-    if missing <= 0:
-        return batch
-    wide = (0, 0, 0, missing)
-    return Batch(
-        text=None if batch.text is None else functional.pad(batch.text * batch.mask[..., None], wide),
-        covered=None if batch.covered is None else functional.pad(batch.covered, (0, missing)),
-        mask=functional.pad(batch.mask, (0, missing)),
-        target=batch.target,
-        visual=None if batch.visual is None else functional.pad(batch.visual * batch.mask[..., None], wide),
-        names=batch.names,
-    )
-
-
-def chunked(video: Batch, length: int) -> Batch:
-    """One video (B = 1) as a batch of chunks of `length` snippets, the last one padded.
-
-    Published code adds a chunk of padding behind a video of a whole number of chunks; its scores are cut off again.
-    """
-    chunks = -(-video.mask.shape[1] // length)
-    whole = padded(video, chunks * length)
-
-    def cut(part: torch.Tensor | None) -> torch.Tensor | None:
-        return None if part is None else part.reshape(chunks, length, *part.shape[2:])
-
-    return Batch(
-        text=cut(whole.text),
-        covered=cut(whole.covered),
-        mask=whole.mask.reshape(chunks, length),
-        target=video.target.expand(chunks, -1),
-        visual=cut(whole.visual),
-    )

@@ -108,7 +108,7 @@ def ucf_text() -> Config:
         snippets=32,
         text=TextSettings(rewrites=False),
         classes=ClassSettings(encoder="sentence", descriptions=CLASSES / "ucf_crime.txt", prior=1.0),
-        model=ModelSettings(dropout=0.9),
+        model=ModelSettings(dropout=0.9, bins=256),
         losses=LossSettings(share=4),
         optimiser=Optimiser(lr=3e-4, weight_decay=0.01),
         epochs=10,
