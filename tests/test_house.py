@@ -18,6 +18,8 @@ HEAVY |= {"matplotlib", "xllamacpp", "openai", "rapidfuzz", "accelerate", "PIL",
 MATH = [
     "assembly.py",
     "objective.py",
+    "lengths.py",
+    "prior.py",
     "prompts.py",
     "mtn.py",
     "branches.py",
@@ -28,7 +30,6 @@ MATH = [
     "grid.py",
 ]
 MATH += [
-    "prior.py",
     "published_names.py",
     "scan.py",
     "scan_chunked.py",
