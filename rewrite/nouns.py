@@ -12,7 +12,7 @@ from rewrite.reading import Unit, read, stem
 from rewrite.syntax import grammar, tags
 
 _TIMES = frozenset(
-    {"second", "minute", "moment", "hour", "while", "time", "night", "day", "morning", "evening", "once"}
+    "second minute moment hour while time night day morning evening once dawn dusk noon midnight afternoon midday".split()
 )
 _OWNERS = {"his": "he", "her": "she", "their": "they", "its": "it"}
 _OTHERS = frozenset({"other", "another", "second"})
