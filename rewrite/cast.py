@@ -94,7 +94,8 @@ class Cast:
         """The member that "the man" speaks of again."""
         if noun.head is None:
             return None
-        definite = self._words[noun.begin] in _DEFINITE
+        first = noun.begin - (noun.prep == "'s")  # an owner begins behind its determiner
+        definite = self._words[max(0, first)] in _DEFINITE
         best, most = None, 0.0
         for number, member in enumerate(self.members):
             if not any(noun.head.lemma == h.lemma for h in member.heads) or not definite:

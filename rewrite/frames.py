@@ -108,6 +108,8 @@ class _Reader(SubjectReader):
         noun = self.ending.get(self._before(place, "XA"))
         if noun is None or noun.begin < 2 or self.words[noun.begin - 1] not in ("that", "which", "whom"):
             return None
+        if self.tags[noun.begin - 1] != "W" or self.tags[noun.begin - 2] == "C":
+            return None  # "after which she sprays paint"
         return next(iter(self._antecedent(noun.begin - 1)), None)
 
     def _share_agents(self, frame: Frame, place: int) -> None:

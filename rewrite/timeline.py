@@ -78,7 +78,7 @@ def timeline(text: str, extend: str = "") -> Timeline:
         clause = clauses[number]
         # A noun of doing counts where a word of order opens on it: "after the brawl".
         # So does one that an empty verb brings in: "has a chat".
-        if _DENIED & {*words[clause.begin : unit.place + 1]}:
+        if _denied(words, letters, clause.begin, unit.place):
             continue
         doing = not unit.concepts.isdisjoint(acts)
         held = clause.kind in ("after", "before") or "A" in letters[clause.begin : unit.place]
@@ -90,6 +90,14 @@ def timeline(text: str, extend: str = "") -> Timeline:
         ):
             clause.units.append(unit)
     return Timeline(tuple(_line(clauses)), tuple(marks))
+
+
+def _denied(words: tuple[str, ...], letters: str, begin: int, place: int) -> bool:
+    """Whether what stands behind the last verb, or the clause's begin, denies this one."""
+    last = letters.rfind("V", begin, place)
+    return any(
+        words[at] in _DENIED and words[at + 1 : at + 2] != ("until",) for at in range(max(begin, last + 1), place + 1)
+    )
 
 
 def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause], list[int]]:
@@ -133,6 +141,8 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
             clauses.append(_Clause("beside", place, False, sentence))  # "by rocking it": how, not when
         elif words[place] == "to" and letters[place + 1 : place + 2] == "V" and letters[place - 1 : place] == "N":
             clauses.append(_Clause("beside", place, False, sentence))  # what for
+        elif words[place] == "that" and letter in "WC" and _cleft(words, clauses, sentence):
+            clauses.append(_Clause("main", place, False, sentence))  # "it was only then that he left"
         elif letter == "W" or letter == "C":
             after_comma = place > 0 and words[place - 1] == ","
             goes_on = (letter == "W" and after_comma) or words[place] == "so"
@@ -143,6 +153,16 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
     for one, other in zip(clauses, [*clauses[1:], None], strict=True):
         one.end = len(words) - 1 if other is None else max(one.begin, other.begin - 1)
     return clauses, marks
+
+
+def _cleft(words: tuple[str, ...], clauses: list[_Clause], sentence: int) -> bool:
+    """Whether a sentence, or what it joins on, begins with "it was"."""
+    begins = (c.begin for c in clauses if c.sentence == sentence)
+    return any(
+        w[:1] == ("it",) and w[1:2] in (("is",), ("was",))
+        for begin in begins
+        for w in (words[begin : begin + 2], words[begin + 1 : begin + 3])
+    )
 
 
 def _mark(
