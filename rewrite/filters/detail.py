@@ -144,4 +144,4 @@ def _weights(extend: str) -> dict[str, float]:
     """Word -> weight, of words that tell little or nothing."""
     known = lexicon(extend)
     light, structure = (known.words("grammar", key) for key in ("light", "structure"))
-    return dict.fromkeys(light, 0.25) | dict.fromkeys(structure, 0.0)
+    return dict.fromkeys(known.words("grammar", "function"), 0.0) | dict.fromkeys(light, 0.25) | dict.fromkeys(structure, 0.0)
