@@ -68,12 +68,14 @@ class Cast:
             member.marks |= noun.marks
             member.several |= noun.several
             self._of[noun.place] = frozenset({found})
-        seen: list[int] = []
-        for noun in scene.nouns:
-            if noun.pronoun:
-                self._of[noun.place] = self._meant(noun, seen)
-            else:
-                seen += self._of[noun.place]
+        for _ in range(2):  # whoever alone can be "he" is no "she" elsewhere
+            seen: list[int] = []
+            for noun in scene.nouns:
+                if noun.pronoun:
+                    self._of[noun.place] = self._meant(noun, seen)
+                    self._sexed(noun)
+                else:
+                    seen += self._of[noun.place]
         for one, other in pairwise(scene.nouns):
             if one.prep == "'s":
                 self._owned(other, one)
@@ -83,6 +85,14 @@ class Cast:
     def of(self, noun: Noun) -> Ids:
         """Whom a noun may mean."""
         return self._of[noun.place]
+
+    def _sexed(self, noun: Noun) -> None:
+        """Tells a person's sex by a pronoun that can mean nobody else."""
+        meant = self._of[noun.place]
+        if noun.word in ("he", "she") and len(meant) == 1 and (number := min(meant)) >= 0:
+            member = self.members[number]
+            if member.person and not member.sex:
+                member.sex = noun.word
 
     def _owned(self, thing: Noun, owner: Noun) -> None:
         if owner.pronoun:

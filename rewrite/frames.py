@@ -13,6 +13,9 @@ from rewrite.nouns import Noun
 from rewrite.subjects import Frame, SubjectReader
 
 
+_SUBJECTS = frozenset({"he", "she", "they"})
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """All frames and nouns of a caption, in order."""
@@ -164,6 +167,8 @@ class _Reader(SubjectReader):
                     break
                 joined = True
             noun = self.beginning.get(at)
+            if noun is not None and noun.pronoun and self.words[at] in _SUBJECTS and at > self._behind(place):
+                break  # "after he points at a dish she writes it down"
             if noun is not None:
                 others += [n for n in self.nouns if n.prep == "'s" and noun.begin <= n.place < noun.place]
                 if noun.prep == "by":

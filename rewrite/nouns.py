@@ -15,6 +15,7 @@ _TIMES = frozenset(
     "second minute moment hour while time night day morning evening once dawn dusk noon midnight afternoon midday".split()
 )
 _OWNERS = {"his": "he", "her": "she", "their": "they", "its": "it"}
+_WHERE = frozenset({"behind", "ahead", "opposite", "above", "below"})  # "the car behind"
 _OTHERS = frozenset({"other", "another", "second"})
 
 
@@ -155,6 +156,8 @@ class NounReader:
 
     def _worn(self, place: int) -> set[str]:
         """What a noun is told by behind it: "in the white shirt", "with a tie", "on the right"."""
+        if self.tags[place : place + 1] == "X" and self.words[place] in _WHERE:
+            return {self.words[place]}
         if self.words[place : place + 1] not in (("in",), ("with",), ("wearing",), ("on",), ("of",)):
             return set()
         found: set[str] = set()

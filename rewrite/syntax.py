@@ -17,6 +17,7 @@ _PLURALS = frozenset(
     {"people", "men", "women", "children", "police", "staff", "policemen", "firefighters", "they", "who"}
 )
 _GERUND = frozenset(["by", "without", "from", "for", "after", "before", "while", "to", "off"])
+_BEHIND = frozenset(["behind", "ahead", "opposite", "inside", "outside", "above", "below", "beyond"])
 _CLOSED = frozenset("DRPXSJCWA")
 
 
@@ -106,6 +107,10 @@ def tags(text: str, extend: str = "") -> str:
             and words[place + 1 : place + 2] != ("one",)
         ):
             letter = "N"
+        elif word == "one" and last == "D" and words[place + 1 : place + 2] and words[place + 1].endswith("ing"):
+            letter = "N"  # "the one sitting there"
+        elif word in _BEHIND and last == "N" and not following and _past(reading, place + 1, known):
+            letter = "X"  # "the car behind hit it"
         elif word == "then" and (last in "WJSC" or not _told(found)):
             letter = "X"
         elif word == "left" and (last in "AR" or (last == "N" and following in ("D", "R"))):
@@ -128,6 +133,12 @@ def tags(text: str, extend: str = "") -> str:
             letter = "V" if _verb(reading, place, following, found, known) else "N"
         found.append(letter)
     return "".join(found)
+
+
+def _past(reading: Reading, place: int, known: Grammar) -> bool:
+    """Whether a word is a verb that cannot be a noun in the singular."""
+    word, lemma = reading.words[place], reading.lemmas[place]
+    return lemma in known.verbs and lemma not in known.things and (word != lemma or word in known.irregular)
 
 
 def _closed(word: str, known: Grammar) -> str:
