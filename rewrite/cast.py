@@ -14,6 +14,7 @@ from rewrite.reading import Unit
 Ids = frozenset[int]
 NOBODY: Ids = frozenset()
 _NAMELESS = {"he": -1, "she": -2, "it": -3, "they": -4}  # whom nothing names: the same in every caption
+_DOERS = ("er", "or", "ist", "ian", "eer", "man", "woman", "ess", "ee", "ant")
 _OTHER = frozenset({"other"})
 _DEFINITE = frozenset({"the", "his", "her", "their", "its", "this", "that", "both", "each"})
 
@@ -122,6 +123,9 @@ class Cast:
     def _meant(self, noun: Noun, seen: list[int]) -> Ids:
         """All that a pronoun may stand for: what was named before it, else what comes."""
         fitting = [n for n, m in enumerate(self.members) if _fits(noun.word, m)]
+        if noun.word in ("he", "she"):  # what is known for a person before what may be one
+            persons = [n for n in fitting if _personal(self.members[n])]
+            fitting = persons if any(n in seen for n in persons) else fitting
         if noun.word == "they" and not any(n in seen for n in fitting):
             fitting = [n for n, m in enumerate(self.members) if not m.thing]  # several who were named one by one
         if not fitting:
@@ -139,6 +143,12 @@ def _fits(pronoun: str, member: Member) -> bool:
         case "they":
             return member.several
     return False
+
+
+def _personal(member: Member) -> bool:
+    """Whether it is a person, or named like one."""
+    names = (head.lemma for head in member.heads)
+    return member.person or bool(member.sex) or any(name.endswith(_DOERS) for name in names)
 
 
 def alike(source: Cast, text: Cast) -> list[Ids]:

@@ -99,6 +99,8 @@ def tags(text: str, extend: str = "") -> str:
             letter = "R"
         elif word == "another" and words[max(0, place - 2) : place] == ("one", "after"):
             letter = "X"
+        elif word == "that" and words[max(0, place - 1)] in ("after", "before") and _past(reading, place + 1, first, known):
+            letter = "X"  # "and only after that rang the bell"
         elif word == "that" and last != "N":
             letter = "C" if words[max(0, place - 1)] == "so" or following in _CLOSED else "D"
         elif (
@@ -109,7 +111,7 @@ def tags(text: str, extend: str = "") -> str:
             letter = "N"
         elif word == "one" and last == "D" and words[place + 1 : place + 2] and words[place + 1].endswith("ing"):
             letter = "N"  # "the one sitting there"
-        elif word in _BEHIND and last == "N" and not following and _past(reading, place + 1, known):
+        elif word in _BEHIND and last in "NV" and not following and _past(reading, place + 1, first, known):
             letter = "X"  # "the car behind hit it"
         elif word == "then" and (last in "WJSC" or not _told(found)):
             letter = "X"
@@ -135,10 +137,13 @@ def tags(text: str, extend: str = "") -> str:
     return "".join(found)
 
 
-def _past(reading: Reading, place: int, known: Grammar) -> bool:
-    """Whether a word is a verb that cannot be a noun in the singular."""
+def _past(reading: Reading, place: int, first: list[str], known: Grammar) -> bool:
+    """Whether a word is a verb's form, and no noun, or has its object behind it."""
+    if first[min(place, len(first) - 1)] or place >= len(reading.words):
+        return False
     word, lemma = reading.words[place], reading.lemmas[place]
-    return lemma in known.verbs and lemma not in known.things and (word != lemma or word in known.irregular)
+    form = lemma in known.verbs and (word != lemma or word in known.irregular)
+    return form and (lemma not in known.things or first[place + 1] in ("D", "R"))
 
 
 def _closed(word: str, known: Grammar) -> str:
