@@ -143,8 +143,10 @@ class _Reader(SubjectReader):
             return bool(aids & self.known.passive)
         if by or ((before < 0 or self.tags[before] in "SC") and word.endswith(("ed", "en")) and self._opens(place)):
             return True
-        # "has his wallet taken", "with one hand tied"
+        # "has his wallet taken", "with one hand tied", "has a jug of water poured over him"
         noun = self.ending.get(before)
+        while noun is not None and noun.prep == "of":
+            noun = self.ending.get(self._before(noun.begin - 1, "X"))
         return noun is not None and noun.begin > 0 and self.words[noun.begin - 1] in self.known.possessing
 
     def _opens(self, place: int) -> bool:

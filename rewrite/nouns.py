@@ -16,6 +16,7 @@ _TIMES = frozenset(
 )
 _OWNERS = {"his": "he", "her": "she", "their": "they", "its": "it"}
 _WHERE = frozenset({"behind", "ahead", "opposite", "above", "below"})  # "the car behind"
+_HIS = (("his",), ("her",), ("their",), ("its",))
 _OTHERS = frozenset({"other", "another", "second"})
 
 
@@ -160,6 +161,8 @@ class NounReader:
             return {self.words[place]}
         if self.words[place : place + 1] not in (("in",), ("with",), ("wearing",), ("on",), ("of",)):
             return set()
+        if self.words[place] in ("with", "on") and self.words[place + 1 : place + 2] in _HIS:
+            return set()  # "hits him with her shoe"
         found: set[str] = set()
         for p in range(place + 1, min(place + 5, len(self.words))):
             if self.tags[p] not in "DN":

@@ -61,9 +61,9 @@ def _apart(some: tuple[Ids, ...], others: tuple[Ids, ...]) -> bool:
 
 
 def _other_agents(a: Act, b: Act) -> bool:
-    """Whether both say who does it, and it is somebody else; a subject that was carried over says nothing."""
-    told = a.agents and b.agents and not (a.frame.guessed or b.frame.guessed)
-    return bool(told) and _apart(a.agents, b.all)
+    """Whether somebody else does it; a subject that was carried over counts where just one of them has an object."""
+    told = not (a.frame.guessed or b.frame.guessed) or bool(a.patients) != bool(b.patients)
+    return bool(b.agents) and told and _apart(a.agents, b.all)
 
 
 def _unsaid(one: Event, other: Event) -> bool:
