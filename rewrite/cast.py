@@ -14,7 +14,7 @@ from rewrite.reading import Unit
 Ids = frozenset[int]
 NOBODY: Ids = frozenset()
 _NAMELESS = {"he": -1, "she": -2, "it": -3, "they": -4}  # whom nothing names: the same in every caption
-_DOERS = ("er", "or", "ist", "ian", "eer", "man", "woman", "ess", "ee", "ant")
+_DOERS = ("er", "or", "ist", "ian", "eer", "man", "woman", "wife", "ess", "ee", "ant")
 _OTHER = frozenset({"other"})
 _DEFINITE = frozenset({"the", "his", "her", "their", "its", "this", "that", "both", "each"})
 
@@ -29,6 +29,7 @@ class Member:
         sex: "he", "she", or empty where nothing tells.
         person, thing: whether the lexicon knows it as one; a word it does not know may be either.
         several: whether it can be "they".
+        acts: whether it does something.
         owners: whose it is, one entry each time it is said; members of the same cast.
     """
 
@@ -38,6 +39,7 @@ class Member:
     person: bool = False
     thing: bool = False
     several: bool = False
+    acts: bool = False
     owners: list[Ids] = field(default_factory=list)
 
 
@@ -50,6 +52,7 @@ class Cast:
         self._words = words
         male, female = _sexes(extend)
         people = lexicon(extend).entities
+        agents = {n.place for frame in scene.frames for n in frame.agents}
         for noun in scene.nouns:
             if noun.pronoun:
                 continue
@@ -68,6 +71,7 @@ class Cast:
                 member.person = True
             member.marks |= noun.marks
             member.several |= noun.several
+            member.acts |= noun.place in agents
             self._of[noun.place] = frozenset({found})
         for _ in range(2):  # whoever alone can be "he" is no "she" elsewhere
             seen: list[int] = []
@@ -89,11 +93,9 @@ class Cast:
 
     def _sexed(self, noun: Noun) -> None:
         """Tells a person's sex by a pronoun that can mean nobody else."""
-        meant = self._of[noun.place]
-        if noun.word in ("he", "she") and len(meant) == 1 and (number := min(meant)) >= 0:
-            member = self.members[number]
-            if member.person and not member.sex:
-                member.sex = noun.word
+        fitting = [m for m in self.members if noun.word in ("he", "she") and _fits(noun.word, m) and _personal(m)]
+        if len(fitting) == 1 and fitting[0].person:
+            fitting[0].sex = noun.word
 
     def _owned(self, thing: Noun, owner: Noun) -> None:
         if owner.pronoun:
@@ -146,9 +148,9 @@ def _fits(pronoun: str, member: Member) -> bool:
 
 
 def _personal(member: Member) -> bool:
-    """Whether it is a person, or named like one."""
+    """Whether it is a person, is named like one, or acts like one."""
     names = (head.lemma for head in member.heads)
-    return member.person or bool(member.sex) or any(name.endswith(_DOERS) for name in names)
+    return member.person or member.acts or bool(member.sex) or any(name.endswith(_DOERS) for name in names)
 
 
 def alike(source: Cast, text: Cast) -> list[Ids]:

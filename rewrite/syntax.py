@@ -111,6 +111,8 @@ def tags(text: str, extend: str = "") -> str:
             letter = "N"
         elif word == "one" and last == "D" and words[place + 1 : place + 2] and words[place + 1].endswith("ing"):
             letter = "N"  # "the one sitting there"
+        elif word in _BEHIND and last == "N" and following in "SJAC" and following:
+            letter = "X"  # "it hits the car behind"
         elif word in _BEHIND and last in "NV" and not following and _past(reading, place + 1, first, known):
             letter = "X"  # "the car behind hit it"
         elif word == "then" and (last in "WJSC" or not _told(found)):

@@ -102,7 +102,7 @@ def _denied(words: tuple[str, ...], letters: str, begin: int, place: int) -> boo
 
 def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause], list[int]]:
     """The caption cut where clauses begin, each with what its first word makes of it; and the words of order."""
-    singles, phrases, stretches = _marks(extend)
+    singles, phrases, stretches, times = _marks(extend)
     counted = lexicon(extend).words("numbers", "ends")  # behind "once", a count
     words = reading.words
     clauses = [_Clause("main", 0, False, 0)]
@@ -111,7 +111,7 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
     starts = True  # whether a sentence begins here
     inside = {p for u in reading.units for p in range(u.place + 1, u.place + u.length)}  # "runs after him"
     while place < len(words):
-        kind, length = ("", 1) if place in inside else _mark(reading, place, singles, phrases, stretches, counted)
+        kind, length = ("", 1) if place in inside else _mark(reading, place, singles, phrases, stretches, times, counted)
         letter = letters[place]
         if letter == "S":
             sentence += words[place] in ".;!?"
@@ -171,6 +171,7 @@ def _mark(
     singles: dict[str, str],
     phrases: Phrases,
     stretches: frozenset[str],
+    times: frozenset[str],
     counted: frozenset[str],
 ) -> tuple[str, int]:
     """(what kind of word of order begins here, the words it takes)."""
@@ -186,6 +187,8 @@ def _mark(
         return "", 1
     if words[place] == "once" and (place + 1 == len(words) or words[place + 1] in counted or words[place - 1] == "at"):
         return "", 1
+    if kind in ("after", "before") and times & {*words[place + 1 : place + 2]}:
+        return "", 1  # "until dawn" sets no act behind another
     if kind in ("after", "before"):
         for ahead in range(place + 1, min(place + 5, len(words))):
             if reading.lemmas[ahead] in stretches:
@@ -228,7 +231,7 @@ def _line(clauses: list[_Clause]) -> list[Event]:
 
 
 @lru_cache(maxsize=8)
-def _marks(extend: str) -> tuple[dict[str, str], Phrases, frozenset[str]]:
+def _marks(extend: str) -> tuple[dict[str, str], Phrases, frozenset[str], frozenset[str]]:
     lists = lexicon(extend).lists["order"]
     kinds = ("after", "before", "then", "when", "while", "first")
     singles = {word: kind for kind in kinds for word in lists[kind].split()}
@@ -237,4 +240,4 @@ def _marks(extend: str) -> tuple[dict[str, str], Phrases, frozenset[str]]:
         for kind, said in lists["phrases"].items()
         for phrase in map(str.strip, said.split(","))
     }
-    return singles, phrases, frozenset(lists["stretches"].split())
+    return singles, phrases, frozenset(lists["stretches"].split()), frozenset(lists["times"].split())
