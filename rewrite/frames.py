@@ -175,7 +175,7 @@ class _Reader(SubjectReader):
                 others += [n for n in self.nouns if n.prep == "'s" and noun.begin <= n.place < noun.place]
                 if noun.prep == "by":
                     agents.append(noun)
-                elif noun.prep or (patients and not joined):
+                elif (noun.prep and not self._within(place, noun)) or (patients and not joined):
                     others.append(noun)
                 else:
                     patients.append(noun)
@@ -183,6 +183,11 @@ class _Reader(SubjectReader):
                 continue
             at += 1
         return tuple(patients), tuple(others), tuple(agents)
+
+    def _within(self, place: int, noun: Noun) -> bool:
+        """Whether a noun's preposition belongs to the verb: "takes off his helmet"."""
+        unit = self.unit[place]
+        return noun.prep in ("on", "off", "over") and unit.place < noun.begin - 1 < unit.place + unit.length
 
     def _joins(self, at: int) -> bool:
         """Whether "and" joins two nouns, not two clauses."""

@@ -99,7 +99,11 @@ def tags(text: str, extend: str = "") -> str:
             letter = "R"
         elif word == "another" and words[max(0, place - 2) : place] == ("one", "after"):
             letter = "X"
-        elif word == "that" and words[max(0, place - 1)] in ("after", "before") and _past(reading, place + 1, first, known):
+        elif (
+            word == "that"
+            and words[max(0, place - 1)] in ("after", "before")
+            and _past(reading, place + 1, first, known)
+        ):
             letter = "X"  # "and only after that rang the bell"
         elif word == "that" and last != "N":
             letter = "C" if words[max(0, place - 1)] == "so" or following in _CLOSED else "D"
@@ -117,8 +121,10 @@ def tags(text: str, extend: str = "") -> str:
             letter = "X"  # "the car behind hit it"
         elif word == "then" and (last in "WJSC" or not _told(found)):
             letter = "X"
-        elif word == "left" and (last in "AR" or (last == "N" and following in ("D", "R"))):
+        elif word == "left" and _leaves(words, place, last, following):
             letter = "V"
+        elif word == "over" and last in "NX" and following in ("D", "R"):
+            letter = "P"  # "sprays paint over the camera", but "knocks over the vase"
         elif word in ("left", "right") and last != "D" and following in _CLOSED:
             letter = "X"  # "looks left and right"
         elif word == "about" and (words[place + 1 : place + 2] or ("",))[0] not in known.numbers:
@@ -137,6 +143,13 @@ def tags(text: str, extend: str = "") -> str:
             letter = "V" if _verb(reading, place, following, found, known) else "N"
         found.append(letter)
     return "".join(found)
+
+
+def _leaves(words: tuple[str, ...], place: int, last: str, following: str) -> bool:
+    """Whether "left" is what somebody did, not where something is."""
+    if last in "AR" or (last in "NXJ" and following in ("D", "R")):
+        return True
+    return last == "J" and following in "SJPC" and words[max(0, place - 2)] != "right"
 
 
 def _past(reading: Reading, place: int, first: list[str], known: Grammar) -> bool:

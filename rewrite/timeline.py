@@ -111,7 +111,9 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
     starts = True  # whether a sentence begins here
     inside = {p for u in reading.units for p in range(u.place + 1, u.place + u.length)}  # "runs after him"
     while place < len(words):
-        kind, length = ("", 1) if place in inside else _mark(reading, place, singles, phrases, stretches, times, counted)
+        kind, length = (
+            ("", 1) if place in inside else _mark(reading, place, singles, phrases, stretches, times, counted)
+        )
         letter = letters[place]
         if letter == "S":
             sentence += words[place] in ".;!?"
@@ -144,7 +146,7 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
         elif words[place] == "that" and letter in "WC" and _cleft(words, clauses, sentence):
             clauses.append(_Clause("main", place, False, sentence))  # "it was only then that he left"
         elif letter == "W" or letter == "C":
-            after_comma = place > 0 and words[place - 1] == ","
+            after_comma = place > 0 and words[place - 1] == "," and "had" not in words[place + 1 : place + 3]
             goes_on = (letter == "W" and after_comma) or words[place] == "so"
             clauses.append(_Clause("main" if goes_on else "beside", place, False, sentence))
         if letter not in "SJX":

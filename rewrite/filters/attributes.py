@@ -125,6 +125,8 @@ def _meant(words: tuple[str, ...], place: int, name: str, context: dict[str, fro
             return word != "second" or last in ("a", "one", "few", "of", "some")
         case "shape":
             return word not in ("round", "square") or last in context["owners"]
+        case "size":
+            return word not in ("little", "big") or following not in context["kin"]
         case "length":
             return (last, following) != ("as", "as")
         case "light":

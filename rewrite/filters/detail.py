@@ -32,7 +32,7 @@ class Detail:
     """
 
     model: str = setting(DEFAULT, "sentence encoder for words that the lexicon does not know")
-    invented: float = setting(1.0, "units of the rewrite that the source may lack")
+    invented: float = setting(1.2, "units of the rewrite that the source may lack")
     dropped: float = setting(0.8, "units of the source that the rewrite may lack")
     replaced: float = setting(0.7, "share of a verb that may be gone while as much of another is new")
     shorter: float = setting(1.5, "units that a rewrite of the source's length over e is taken to have dropped")
@@ -144,4 +144,8 @@ def _weights(extend: str) -> dict[str, float]:
     """Word -> weight, of words that tell little or nothing."""
     known = lexicon(extend)
     light, structure = (known.words("grammar", key) for key in ("light", "structure"))
-    return dict.fromkeys(known.words("grammar", "function"), 0.0) | dict.fromkeys(light, 0.25) | dict.fromkeys(structure, 0.0)
+    return (
+        dict.fromkeys(known.words("grammar", "function"), 0.0)
+        | dict.fromkeys(light, 0.25)
+        | dict.fromkeys(structure, 0.0)
+    )
