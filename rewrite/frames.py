@@ -12,7 +12,6 @@ from functools import lru_cache
 from rewrite.nouns import Noun
 from rewrite.subjects import Frame, SubjectReader
 
-
 _SUBJECTS = frozenset({"he", "she", "they"})
 
 

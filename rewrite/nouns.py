@@ -12,7 +12,8 @@ from rewrite.reading import Unit, read, stem
 from rewrite.syntax import grammar, tags
 
 _TIMES = frozenset(
-    "second minute moment hour while time night day morning evening once dawn dusk noon midnight afternoon midday".split()
+    {"second", "minute", "moment", "hour", "while", "time", "night", "day", "morning", "evening", "once"}
+    | {"dawn", "dusk", "noon", "midnight", "midday", "afternoon"}
 )
 _OWNERS = {"his": "he", "her": "she", "their": "they", "its": "it"}
 _WHERE = frozenset({"behind", "ahead", "opposite", "above", "below"})  # "the car behind"

@@ -27,8 +27,8 @@ class Detail:
     """Reasons: invented, dropped, replaced (an act by another). All doubts: a language model knows more words.
 
     Stores `invented` and `dropped`: units without their like, near misses in part, less half of what the other caption
-    has without its like. A rewrite that grew shorter has dropped more, a longer one less, by the logarithm of its length
-    in words over the source's.
+    has without its like. A rewrite that grew shorter has dropped more, a longer one less, by the logarithm of its
+    length in words over the source's.
     """
 
     model: str = setting(DEFAULT, "sentence encoder for words that the lexicon does not know")
@@ -81,7 +81,7 @@ class Detail:
         came = {u: _weight(u, weights) * self._share(u, source, near) for u in new}
         went = {u: _weight(u, weights) * self._share(u, text, near) for u in lost}
         all_new, all_lost = sum(came.values()), sum(went.values())
-        length = log(len(candidate.text.split()) / max(1, len(candidate.draft.source.split())))
+        length = log(max(1, len(candidate.text.split())) / max(1, len(candidate.draft.source.split())))
         invented = round(all_new - all_lost / 2, 3)
         dropped = round(all_lost - all_new / 2 - self.shorter * length, 3) if all_lost else 0.0
         acts = min(_most(went, candidate.draft.source, self.lexicon), _most(came, candidate.text, self.lexicon))
@@ -143,9 +143,5 @@ def _weight(unit: Unit, weights: dict[str, float]) -> float:
 def _weights(extend: str) -> dict[str, float]:
     """Word -> weight, of words that tell little or nothing."""
     known = lexicon(extend)
-    light, structure = (known.words("grammar", key) for key in ("light", "structure"))
-    return (
-        dict.fromkeys(known.words("grammar", "function"), 0.0)
-        | dict.fromkeys(light, 0.25)
-        | dict.fromkeys(structure, 0.0)
-    )
+    told = (("function", 0.0), ("light", 0.25), ("structure", 0.0))
+    return {word: weight for key, weight in told for word in known.words("grammar", key)}

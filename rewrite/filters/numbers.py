@@ -43,13 +43,15 @@ class _Names:
     ends: frozenset[str]
     pointing: frozenset[str]
     before_plurals: frozenset[str]
+    people: frozenset[str]
 
 
 @lru_cache(maxsize=8)
 def _names(extend: str) -> _Names:
     lists = lexicon(extend).lists["numbers"]
     groups = {word: group for group, words in lists["quantifiers"].items() for word in words.split()}
-    sets = (frozenset(lists[name].split()) for name in ("two", "ends", "pointing", "before_plurals"))
+    sets = [frozenset(lists[name].split()) for name in ("two", "ends", "pointing", "before_plurals")]
+    sets.append(frozenset(lexicon(extend).lists["concepts"]["people"]))
     return _Names(lists["words"], lists["times"], lists["ordinals"], groups, *sets)
 
 
@@ -151,8 +153,7 @@ def _counts(text: str, names: _Names, extend: str) -> _Counts:
         if word == "half" and following not in ("a", "past", "an", "dozen"):
             groups.add("half")
     plural, singular = _numbers_of_nouns(text, reading, names, extend)
-    persons = lexicon(extend).lists["concepts"]["people"].keys()
-    people = [u for u in reading.units if not u.concepts.isdisjoint(persons)]
+    people = [u for u in reading.units if not u.concepts.isdisjoint(names.people)]
     return _Counts(
         values=frozenset(values),
         texts=frozenset(texts),

@@ -70,10 +70,10 @@ def _act_changed(new: Act, both: Pair, known: Lexicon) -> bool:
     if not all(_changed(old, new, both, known) for old in olds):
         return False
     faithful = (_may_answer(old, new, both.after) and not _changed(old, new, both, known) for old in both.before)
-    elsewhere = (
-        _may_answer(w, old, both.before) and not _changed(old, w, both, known) for old in olds for w in both.after
-    )
-    return not any(faithful) and not any(elsewhere)
+    if any(faithful):
+        return False
+    told = ((old, w) for old in olds for w in both.after if _may_answer(w, old, both.before))
+    return all(_changed(old, w, both, known) for old, w in told)
 
 
 def _may_answer(one: Act, other: Act, others: tuple[Act, ...]) -> bool:
