@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -74,7 +75,7 @@ def timeline(text: str, extend: str = "") -> Timeline:
     bounds = [c.begin for c in clauses]
     for unit in reading.units:
         verb = "V" in letters[unit.place : unit.place + unit.length]
-        number = max(n for n, begin in enumerate(bounds) if begin <= unit.place + unit.length - 1)
+        number = bisect_right(bounds, unit.place + unit.length - 1) - 1
         clause = clauses[number]
         # A noun of doing counts where a word of order opens on it: "after the brawl".
         # So does one that an empty verb brings in: "has a chat".

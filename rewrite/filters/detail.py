@@ -24,7 +24,8 @@ from rewrite.weights import weights_digest
 
 @dataclass(frozen=True)
 class Detail:
-    """Reasons: invented, dropped, replaced (an act by another). All doubts: a language model knows more words.
+    """Reasons: invented, dropped, replaced (an act by another). Doubts, since a language model knows more words; but who
+    dropped much drops alone.
 
     Stores `invented` and `dropped`: units without their like, near misses in part, less half of what the other caption
     has without its like. A rewrite that grew shorter has dropped more, a longer one less, by the logarithm of its
@@ -33,16 +34,17 @@ class Detail:
 
     model: str = setting(DEFAULT, "sentence encoder for words that the lexicon does not know")
     invented: float = setting(1.2, "units of the rewrite that the source may lack")
-    dropped: float = setting(0.8, "units of the source that the rewrite may lack")
+    dropped: float = setting(0.95, "units of the source that the rewrite may lack")
+    lost: float = setting(1.5, "the same, from which a rewrite drops alone: inference overlooks what is gone")
     replaced: float = setting(0.7, "share of a verb that may be gone while as much of another is new")
-    shorter: float = setting(1.5, "units that a rewrite of the source's length over e is taken to have dropped")
+    shorter: float = setting(2.0, "units that a rewrite of the source's length over e is taken to have dropped")
     like: float = setting(0.5, "cosine of two words from which they are alike")
     unlike: float = setting(0.35, "cosine up to which they are not; between the two a word counts in part")
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
 
     def __post_init__(self) -> None:
-        if min(self.invented, self.dropped, self.replaced) <= 0 or not 0 <= self.unlike < self.like <= 1:
-            raise ValueError("invented, dropped and replaced must be positive, and 0 <= unlike < like <= 1")
+        if min(self.invented, self.dropped, self.lost, self.replaced) <= 0 or not 0 <= self.unlike < self.like <= 1:
+            raise ValueError("invented, dropped, lost and replaced must be positive, and 0 <= unlike < like <= 1")
         if self.shorter < 0:
             raise ValueError("shorter must not be negative")
 
@@ -85,16 +87,15 @@ class Detail:
         invented = round(all_new - all_lost / 2, 3)
         dropped = round(all_lost - all_new / 2 - self.shorter * length, 3) if all_lost else 0.0
         acts = min(_most(went, candidate.draft.source, self.lexicon), _most(came, candidate.text, self.lexicon))
-        flag = (
-            "invented"
-            if invented > self.invented
-            else "dropped"
-            if dropped > self.dropped
-            else "replaced"
-            if acts >= self.replaced
-            else ""
-        )
-        return Verdict(True, scores={"invented": max(0.0, invented), "dropped": max(0.0, dropped)}, flag=flag)
+        scores = {"invented": max(0.0, invented), "dropped": max(0.0, dropped)}
+        if dropped > self.lost:
+            return Verdict(False, "dropped", scores)
+        faults = {
+            "invented": invented > self.invented,
+            "dropped": dropped > self.dropped,
+            "replaced": acts >= self.replaced,
+        }
+        return Verdict(True, scores=scores, flag=next((name for name, true in faults.items() if true), ""))
 
     def _share(self, unit: Unit, other: Reading, near: dict[str, Any]) -> float:
         """1 where nothing in the other caption is like it, 0 where something is."""
