@@ -24,8 +24,9 @@ from rewrite.weights import weights_digest
 
 @dataclass(frozen=True)
 class Detail:
-    """Reasons: invented, dropped, replaced (an act by another). Doubts, since a language model knows more words; but who
-    dropped much drops alone.
+    """Reasons: invented, dropped, replaced (an act by another). Doubts, since a language model knows more words.
+
+    A rewrite that dropped much drops alone: a model of inference overlooks what is gone where the rest is the same.
 
     Stores `invented` and `dropped`: units without their like, near misses in part, less half of what the other caption
     has without its like. A rewrite that grew shorter has dropped more, a longer one less, by the logarithm of its
