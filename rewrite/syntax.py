@@ -123,6 +123,8 @@ def tags(text: str, extend: str = "") -> str:
             letter = "X"
         elif word == "left" and _leaves(words, place, last, following):
             letter = "V"
+        elif word == "bit" and last in "RN" and following in ("D", "R"):
+            letter = "V"  # "it bit her thumb"
         elif word == "over" and last in "NX" and following in ("D", "R"):
             letter = "P"  # "sprays paint over the camera", but "knocks over the vase"
         elif word in ("left", "right") and last != "D" and following in _CLOSED:

@@ -26,6 +26,8 @@ ANOTHER_TIME = [
     ("The ferry docked before the goats got off.", "The goats got off prior to the docking of the ferry."),
     ("A miner lit a fuse, and then the wall caved in.", "The wall caved in, and after this a miner lit a fuse."),
     ("A judge is shoved and afterwards a clerk trips.", "First a clerk trips, and after that a judge is shoved."),
+    ("A girl slit the sack and crept inside.", "A girl crept into the sack and slit it later on."),
+    ("A nun fed the goat, and it bit her sleeve.", "After the goat had bitten her sleeve, a nun fed it."),
     ("Two nuns are tied up before a safe is emptied.", "Two nuns are tied up once men have emptied a safe."),
 ]
 THE_SAME_TIME = [
@@ -60,6 +62,7 @@ OTHER_FAULTS = [
     ("numbers", "Both sledges tip over.", "Two of the three sledges tip over."),
     ("labels", "A man slaps a porter.", "A man thanks a porter."),
     ("labels", "A girl headbutts a pupil.", "A girl comforts a pupil."),
+    ("labels", "Two girls empty a jukebox with a chisel.", "Two girls repair a jukebox with a chisel."),
     ("labels", "A man fires two shots at a bride.", "A man snaps a photo of a bride."),
 ]
 OTHER_WORDS = [
