@@ -109,9 +109,11 @@ class Cast:
             return None
         first = noun.begin - (noun.prep == "'s")  # an owner begins behind its determiner
         definite = self._words[max(0, first)] in _DEFINITE
+        if not definite:
+            return None
         best, most = None, 0.0
         for number, member in enumerate(self.members):
-            if not any(noun.head.lemma == h.lemma for h in member.heads) or not definite:
+            if not any(noun.head.lemma == h.lemma for h in member.heads):
                 continue
             if ("other" in noun.marks) != ("other" in member.marks):
                 continue
