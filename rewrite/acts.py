@@ -103,14 +103,24 @@ def _cast(text: str, extend: str) -> Cast:
     return Cast(scene(text, extend), read(text, extend).words, extend)
 
 
+def _answered(some: Ids, answers: list[Ids]) -> Ids:
+    """Members of the rewrite as those of the source that they may be; the nameless stay."""
+    if len(some) == 1:
+        (number,) = some
+        return answers[number] if number >= 0 else some
+    return frozenset().union(*(answers[i] if i >= 0 else {i} for i in some))
+
+
 def _act(frame: Frame, cast: Cast, answers: list[Ids] | None) -> Act:
     def ids(nouns: tuple[Noun, ...], apart: tuple[Noun, ...] = ()) -> tuple[Ids, ...]:
         # "He gave the cashier the money": whoever "he" is, it is not the cashier.
-        named = frozenset().union(*(cast.of(n) for n in apart if not n.pronoun and n.prep != "'s"))
+        if not nouns:
+            return ()
+        named = NOBODY
+        if any(n.pronoun for n in nouns):
+            named = named.union(*(cast.of(n) for n in apart if not n.pronoun and n.prep != "'s"))
         found = ((cast.of(n) - named or cast.of(n)) if n.pronoun else cast.of(n) for n in nouns)
-        if answers is None:
-            return tuple(found)
-        return tuple(frozenset().union(*(answers[i] if i >= 0 else {i} for i in some)) for some in found)
+        return tuple(found if answers is None else (_answered(some, answers) for some in found))
 
     behind = (*frame.patients, *frame.others)
     return Act(frame, ids(frame.agents, behind), ids(frame.patients, frame.agents), ids(frame.others))

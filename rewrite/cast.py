@@ -14,6 +14,7 @@ from rewrite.reading import Unit
 Ids = frozenset[int]
 NOBODY: Ids = frozenset()
 _NAMELESS = {"he": -1, "she": -2, "it": -3, "they": -4}  # whom nothing names: the same in every caption
+_DOERS = ("er", "or", "ist", "ian", "eer", "man", "woman", "wife", "ess", "ee", "ant")
 _OTHER = frozenset({"other"})
 _DEFINITE = frozenset({"the", "his", "her", "their", "its", "this", "that", "both", "each"})
 
@@ -28,6 +29,7 @@ class Member:
         sex: "he", "she", or empty where nothing tells.
         person, thing: whether the lexicon knows it as one; a word it does not know may be either.
         several: whether it can be "they".
+        acts: whether it does something.
         owners: whose it is, one entry each time it is said; members of the same cast.
     """
 
@@ -37,6 +39,7 @@ class Member:
     person: bool = False
     thing: bool = False
     several: bool = False
+    acts: bool = False
     owners: list[Ids] = field(default_factory=list)
 
 
@@ -49,6 +52,7 @@ class Cast:
         self._words = words
         male, female = _sexes(extend)
         people = lexicon(extend).entities
+        agents = {n.place for frame in scene.frames for n in frame.agents}
         for noun in scene.nouns:
             if noun.pronoun:
                 continue
@@ -67,13 +71,16 @@ class Cast:
                 member.person = True
             member.marks |= noun.marks
             member.several |= noun.several
+            member.acts |= noun.place in agents
             self._of[noun.place] = frozenset({found})
-        seen: list[int] = []
-        for noun in scene.nouns:
-            if noun.pronoun:
-                self._of[noun.place] = self._meant(noun, seen)
-            else:
-                seen += self._of[noun.place]
+        for _ in range(2):  # whoever alone can be "he" is no "she" elsewhere
+            seen: list[int] = []
+            for noun in scene.nouns:
+                if noun.pronoun:
+                    self._of[noun.place] = self._meant(noun, seen)
+                    self._sexed(noun)
+                else:
+                    seen += self._of[noun.place]
         for one, other in pairwise(scene.nouns):
             if one.prep == "'s":
                 self._owned(other, one)
@@ -83,6 +90,12 @@ class Cast:
     def of(self, noun: Noun) -> Ids:
         """Whom a noun may mean."""
         return self._of[noun.place]
+
+    def _sexed(self, noun: Noun) -> None:
+        """Tells a person's sex by a pronoun that can mean nobody else."""
+        fitting = [m for m in self.members if noun.word in ("he", "she") and _fits(noun.word, m) and _personal(m)]
+        if len(fitting) == 1 and fitting[0].person:
+            fitting[0].sex = noun.word
 
     def _owned(self, thing: Noun, owner: Noun) -> None:
         if owner.pronoun:
@@ -94,10 +107,13 @@ class Cast:
         """The member that "the man" speaks of again."""
         if noun.head is None:
             return None
-        definite = self._words[noun.begin] in _DEFINITE
+        first = noun.begin - (noun.prep == "'s")  # an owner begins behind its determiner
+        definite = self._words[max(0, first)] in _DEFINITE
+        if not definite:
+            return None
         best, most = None, 0.0
         for number, member in enumerate(self.members):
-            if not any(noun.head.lemma == h.lemma for h in member.heads) or not definite:
+            if not any(noun.head.lemma == h.lemma for h in member.heads):
                 continue
             if ("other" in noun.marks) != ("other" in member.marks):
                 continue
@@ -111,6 +127,9 @@ class Cast:
     def _meant(self, noun: Noun, seen: list[int]) -> Ids:
         """All that a pronoun may stand for: what was named before it, else what comes."""
         fitting = [n for n, m in enumerate(self.members) if _fits(noun.word, m)]
+        if noun.word in ("he", "she"):  # what is known for a person before what may be one
+            persons = [n for n in fitting if _personal(self.members[n])]
+            fitting = persons if any(n in seen for n in persons) else fitting
         if noun.word == "they" and not any(n in seen for n in fitting):
             fitting = [n for n, m in enumerate(self.members) if not m.thing]  # several who were named one by one
         if not fitting:
@@ -128,6 +147,12 @@ def _fits(pronoun: str, member: Member) -> bool:
         case "they":
             return member.several
     return False
+
+
+def _personal(member: Member) -> bool:
+    """Whether it is a person, is named like one, or acts like one."""
+    names = (head.lemma for head in member.heads)
+    return member.person or member.acts or bool(member.sex) or any(name.endswith(_DOERS) for name in names)
 
 
 def alike(source: Cast, text: Cast) -> list[Ids]:

@@ -12,6 +12,8 @@ from functools import lru_cache
 from rewrite.nouns import Noun
 from rewrite.subjects import Frame, SubjectReader
 
+_SUBJECTS = frozenset({"he", "she", "they"})
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -108,6 +110,8 @@ class _Reader(SubjectReader):
         noun = self.ending.get(self._before(place, "XA"))
         if noun is None or noun.begin < 2 or self.words[noun.begin - 1] not in ("that", "which", "whom"):
             return None
+        if self.tags[noun.begin - 1] != "W" or self.tags[noun.begin - 2] == "C":
+            return None  # "after which she sprays paint"
         return next(iter(self._antecedent(noun.begin - 1)), None)
 
     def _share_agents(self, frame: Frame, place: int) -> None:
@@ -138,8 +142,10 @@ class _Reader(SubjectReader):
             return bool(aids & self.known.passive)
         if by or ((before < 0 or self.tags[before] in "SC") and word.endswith(("ed", "en")) and self._opens(place)):
             return True
-        # "has his wallet taken", "with one hand tied"
+        # "has his wallet taken", "with one hand tied", "has a jug of water poured over him"
         noun = self.ending.get(before)
+        while noun is not None and noun.prep == "of":
+            noun = self.ending.get(self._before(noun.begin - 1, "X"))
         return noun is not None and noun.begin > 0 and self.words[noun.begin - 1] in self.known.possessing
 
     def _opens(self, place: int) -> bool:
@@ -162,11 +168,13 @@ class _Reader(SubjectReader):
                     break
                 joined = True
             noun = self.beginning.get(at)
+            if noun is not None and noun.pronoun and self.words[at] in _SUBJECTS and at > self._behind(place):
+                break  # "after he points at a dish she writes it down"
             if noun is not None:
                 others += [n for n in self.nouns if n.prep == "'s" and noun.begin <= n.place < noun.place]
                 if noun.prep == "by":
                     agents.append(noun)
-                elif noun.prep or (patients and not joined):
+                elif (noun.prep and not self._within(place, noun)) or (patients and not joined):
                     others.append(noun)
                 else:
                     patients.append(noun)
@@ -174,6 +182,11 @@ class _Reader(SubjectReader):
                 continue
             at += 1
         return tuple(patients), tuple(others), tuple(agents)
+
+    def _within(self, place: int, noun: Noun) -> bool:
+        """Whether a noun's preposition belongs to the verb: "takes off his helmet"."""
+        unit = self.unit[place]
+        return noun.prep in ("on", "off", "over") and unit.place < noun.begin - 1 < unit.place + unit.length
 
     def _joins(self, at: int) -> bool:
         """Whether "and" joins two nouns, not two clauses."""

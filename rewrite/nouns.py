@@ -13,8 +13,11 @@ from rewrite.syntax import grammar, tags
 
 _TIMES = frozenset(
     {"second", "minute", "moment", "hour", "while", "time", "night", "day", "morning", "evening", "once"}
+    | {"dawn", "dusk", "noon", "midnight", "midday", "afternoon"}
 )
 _OWNERS = {"his": "he", "her": "she", "their": "they", "its": "it"}
+_WHERE = frozenset({"behind", "ahead", "opposite", "above", "below"})  # "the car behind"
+_HIS = (("his",), ("her",), ("their",), ("its",))
 _OTHERS = frozenset({"other", "another", "second"})
 
 
@@ -155,8 +158,12 @@ class NounReader:
 
     def _worn(self, place: int) -> set[str]:
         """What a noun is told by behind it: "in the white shirt", "with a tie", "on the right"."""
+        if self.tags[place : place + 1] == "X" and self.words[place] in _WHERE:
+            return {self.words[place]}
         if self.words[place : place + 1] not in (("in",), ("with",), ("wearing",), ("on",), ("of",)):
             return set()
+        if self.words[place] in ("with", "on") and self.words[place + 1 : place + 2] in _HIS:
+            return set()  # "hits him with her shoe"
         found: set[str] = set()
         for p in range(place + 1, min(place + 5, len(self.words))):
             if self.tags[p] not in "DN":

@@ -175,7 +175,7 @@ def _units(
 
 def _with_particle(unit: Unit, words: tuple[str, ...], clauses: tuple[int, ...], known: Lexicon) -> Unit:
     """A verb with what it means together with a particle behind its object: "turns the light off"."""
-    if unit.length > 1 or unit.concepts.isdisjoint(known.acts):
+    if unit.length > 1 or known.longest.get(unit.lemma, 0) < 2 or unit.concepts.isdisjoint(known.acts):
         return unit
     for place in range(unit.place + 2, min(unit.place + 6, len(words))):
         if clauses[place] != unit.clause:
@@ -188,8 +188,13 @@ def _with_particle(unit: Unit, words: tuple[str, ...], clauses: tuple[int, ...],
 
 def _phrase(words: tuple[str, ...], lemmas: tuple[str, ...], place: int, known: Lexicon) -> int:
     """Number of words of the longest known phrase that begins here; 0 if the word itself is unknown."""
-    most = max(known.longest.get(lemmas[place], 0), known.longest.get(words[place], 0))
+    most = known.longest.get(lemmas[place], 0)
+    if words[place] != lemmas[place]:
+        most = max(most, known.longest.get(words[place], 0))
     for length in range(min(most, len(lemmas) - place), 0, -1):
-        if lemmas[place : place + length] in known.concepts or words[place : place + length] in known.concepts:
+        found = lemmas[place : place + length]
+        if found in known.concepts:
+            return length
+        if (written := words[place : place + length]) != found and written in known.concepts:
             return length
     return 0

@@ -143,7 +143,7 @@ class SubjectReader(NounReader):
             if self.tags[at] == "S":
                 break
             if self.words[at] == ",":
-                found = next((n for n in self.nouns if n.begin > at), None)
+                found = next((n for n in self.nouns if n.begin > at and n.prep != "'s"), None)
                 if found is not None and all(self.tags[p] in "X" for p in range(at + 1, found.begin)):
                     return (found,)
         return self.subject

@@ -17,6 +17,7 @@ _PLURALS = frozenset(
     {"people", "men", "women", "children", "police", "staff", "policemen", "firefighters", "they", "who"}
 )
 _GERUND = frozenset(["by", "without", "from", "for", "after", "before", "while", "to", "off"])
+_BEHIND = frozenset(["behind", "ahead", "opposite", "inside", "outside", "above", "below", "beyond"])
 _CLOSED = frozenset("DRPXSJCWA")
 
 
@@ -98,6 +99,12 @@ def tags(text: str, extend: str = "") -> str:
             letter = "R"
         elif word == "another" and words[max(0, place - 2) : place] == ("one", "after"):
             letter = "X"
+        elif (
+            word == "that"
+            and words[max(0, place - 1)] in ("after", "before")
+            and _past(reading, place + 1, first, known)
+        ):
+            letter = "X"  # "and only after that rang the bell"
         elif word == "that" and last != "N":
             letter = "C" if words[max(0, place - 1)] == "so" or following in _CLOSED else "D"
         elif (
@@ -106,10 +113,20 @@ def tags(text: str, extend: str = "") -> str:
             and words[place + 1 : place + 2] != ("one",)
         ):
             letter = "N"
+        elif word == "one" and last == "D" and words[place + 1 : place + 2] and words[place + 1].endswith("ing"):
+            letter = "N"  # "the one sitting there"
+        elif word in _BEHIND and last == "N" and following in "SJAC" and following:
+            letter = "X"  # "it hits the car behind"
+        elif word in _BEHIND and last in "NV" and not following and _past(reading, place + 1, first, known):
+            letter = "X"  # "the car behind hit it"
         elif word == "then" and (last in "WJSC" or not _told(found)):
             letter = "X"
-        elif word == "left" and (last in "AR" or (last == "N" and following in ("D", "R"))):
+        elif word == "left" and _leaves(words, place, last, following):
             letter = "V"
+        elif word == "bit" and last in "RN" and following in ("D", "R"):
+            letter = "V"  # "it bit her thumb"
+        elif word == "over" and last in "NX" and following in ("D", "R"):
+            letter = "P"  # "sprays paint over the camera", but "knocks over the vase"
         elif word in ("left", "right") and last != "D" and following in _CLOSED:
             letter = "X"  # "looks left and right"
         elif word == "about" and (words[place + 1 : place + 2] or ("",))[0] not in known.numbers:
@@ -128,6 +145,22 @@ def tags(text: str, extend: str = "") -> str:
             letter = "V" if _verb(reading, place, following, found, known) else "N"
         found.append(letter)
     return "".join(found)
+
+
+def _leaves(words: tuple[str, ...], place: int, last: str, following: str) -> bool:
+    """Whether "left" is what somebody did, not where something is."""
+    if last in "AR" or (last in "NXJ" and following in ("D", "R")):
+        return True
+    return last == "J" and following in "SJPC" and words[max(0, place - 2)] != "right"
+
+
+def _past(reading: Reading, place: int, first: list[str], known: Grammar) -> bool:
+    """Whether a word is a verb's form, and no noun, or has its object behind it."""
+    if first[min(place, len(first) - 1)] or place >= len(reading.words):
+        return False
+    word, lemma = reading.words[place], reading.lemmas[place]
+    form = lemma in known.verbs and (word != lemma or word in known.irregular)
+    return form and (lemma not in known.things or first[place + 1] in ("D", "R"))
 
 
 def _closed(word: str, known: Grammar) -> str:

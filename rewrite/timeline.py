@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -74,11 +75,11 @@ def timeline(text: str, extend: str = "") -> Timeline:
     bounds = [c.begin for c in clauses]
     for unit in reading.units:
         verb = "V" in letters[unit.place : unit.place + unit.length]
-        number = max(n for n, begin in enumerate(bounds) if begin <= unit.place + unit.length - 1)
+        number = bisect_right(bounds, unit.place + unit.length - 1) - 1
         clause = clauses[number]
         # A noun of doing counts where a word of order opens on it: "after the brawl".
         # So does one that an empty verb brings in: "has a chat".
-        if _DENIED & {*words[clause.begin : unit.place + 1]}:
+        if _denied(words, letters, clause.begin, unit.place):
             continue
         doing = not unit.concepts.isdisjoint(acts)
         held = clause.kind in ("after", "before") or "A" in letters[clause.begin : unit.place]
@@ -92,9 +93,17 @@ def timeline(text: str, extend: str = "") -> Timeline:
     return Timeline(tuple(_line(clauses)), tuple(marks))
 
 
+def _denied(words: tuple[str, ...], letters: str, begin: int, place: int) -> bool:
+    """Whether what stands behind the last verb, or the clause's begin, denies this one."""
+    last = letters.rfind("V", begin, place)
+    return any(
+        words[at] in _DENIED and words[at + 1 : at + 2] != ("until",) for at in range(max(begin, last + 1), place + 1)
+    )
+
+
 def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause], list[int]]:
     """The caption cut where clauses begin, each with what its first word makes of it; and the words of order."""
-    singles, phrases, stretches = _marks(extend)
+    singles, phrases, stretches, times = _marks(extend)
     counted = lexicon(extend).words("numbers", "ends")  # behind "once", a count
     words = reading.words
     clauses = [_Clause("main", 0, False, 0)]
@@ -103,7 +112,9 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
     starts = True  # whether a sentence begins here
     inside = {p for u in reading.units for p in range(u.place + 1, u.place + u.length)}  # "runs after him"
     while place < len(words):
-        kind, length = ("", 1) if place in inside else _mark(reading, place, singles, phrases, stretches, counted)
+        kind, length = (
+            ("", 1) if place in inside else _mark(reading, place, singles, phrases, stretches, times, counted)
+        )
         letter = letters[place]
         if letter == "S":
             sentence += words[place] in ".;!?"
@@ -133,8 +144,10 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
             clauses.append(_Clause("beside", place, False, sentence))  # "by rocking it": how, not when
         elif words[place] == "to" and letters[place + 1 : place + 2] == "V" and letters[place - 1 : place] == "N":
             clauses.append(_Clause("beside", place, False, sentence))  # what for
+        elif words[place] == "that" and letter in "WC" and _cleft(words, clauses, sentence):
+            clauses.append(_Clause("main", place, False, sentence))  # "it was only then that he left"
         elif letter == "W" or letter == "C":
-            after_comma = place > 0 and words[place - 1] == ","
+            after_comma = place > 0 and words[place - 1] == "," and "had" not in words[place + 1 : place + 3]
             goes_on = (letter == "W" and after_comma) or words[place] == "so"
             clauses.append(_Clause("main" if goes_on else "beside", place, False, sentence))
         if letter not in "SJX":
@@ -145,12 +158,23 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
     return clauses, marks
 
 
+def _cleft(words: tuple[str, ...], clauses: list[_Clause], sentence: int) -> bool:
+    """Whether a sentence, or what it joins on, begins with "it was"."""
+    begins = (c.begin for c in clauses if c.sentence == sentence)
+    return any(
+        w[:1] == ("it",) and w[1:2] in (("is",), ("was",))
+        for begin in begins
+        for w in (words[begin : begin + 2], words[begin + 1 : begin + 3])
+    )
+
+
 def _mark(
     reading: Reading,
     place: int,
     singles: dict[str, str],
     phrases: Phrases,
     stretches: frozenset[str],
+    times: frozenset[str],
     counted: frozenset[str],
 ) -> tuple[str, int]:
     """(what kind of word of order begins here, the words it takes)."""
@@ -166,6 +190,8 @@ def _mark(
         return "", 1
     if words[place] == "once" and (place + 1 == len(words) or words[place + 1] in counted or words[place - 1] == "at"):
         return "", 1
+    if kind in ("after", "before") and times & {*words[place + 1 : place + 2]}:
+        return "", 1  # "until dawn" sets no act behind another
     if kind in ("after", "before"):
         for ahead in range(place + 1, min(place + 5, len(words))):
             if reading.lemmas[ahead] in stretches:
@@ -208,7 +234,7 @@ def _line(clauses: list[_Clause]) -> list[Event]:
 
 
 @lru_cache(maxsize=8)
-def _marks(extend: str) -> tuple[dict[str, str], Phrases, frozenset[str]]:
+def _marks(extend: str) -> tuple[dict[str, str], Phrases, frozenset[str], frozenset[str]]:
     lists = lexicon(extend).lists["order"]
     kinds = ("after", "before", "then", "when", "while", "first")
     singles = {word: kind for kind in kinds for word in lists[kind].split()}
@@ -217,4 +243,4 @@ def _marks(extend: str) -> tuple[dict[str, str], Phrases, frozenset[str]]:
         for kind, said in lists["phrases"].items()
         for phrase in map(str.strip, said.split(","))
     }
-    return singles, phrases, frozenset(lists["stretches"].split())
+    return singles, phrases, frozenset(lists["stretches"].split()), frozenset(lists["times"].split())

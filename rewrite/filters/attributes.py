@@ -13,15 +13,17 @@ from rewrite.reading import Reading
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
-_DOUBTS = frozenset({"attribute_new", "attribute_lost"})
+_DOUBTS = frozenset({"attribute_new", "attribute_lost", "attribute_unsure"})
 _BOUND = ("colour", "size", "newness", "height")  # classes whose value belongs to the noun behind it
 
 
 @dataclass(frozen=True)
 class Attributes:
-    """Reasons: attribute (one value for another, or a value on another noun), attribute_new, attribute_lost.
+    """Reasons: attribute (one value for another, or a value on another noun), attribute_new, attribute_lost,
+    attribute_unsure.
 
-    One value for another drops alone; a value that came in or went out is a doubt, which a language model may clear.
+    One value for another drops alone; a value that came in or went out is a doubt, which a language model may clear. So
+    is one for another in a class of ways and places ("into", "away"), whose words are said of many things.
     """
 
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
@@ -38,6 +40,7 @@ class Attributes:
 class _Classes:
     values: dict[str, list[tuple[str, str]]]  # word -> (class, value)
     stated: frozenset[str]
+    loose: frozenset[str]
     context: dict[str, frozenset[str]]
 
 
@@ -46,25 +49,27 @@ def _classes(extend: str) -> _Classes:
     lists = lexicon(extend).lists["attributes"]
     values: dict[str, list[tuple[str, str]]] = {}
     for name, choices in lists.items():
-        if name not in ("stated", "context"):
+        if name not in ("stated", "loose", "context"):
             for value, words in choices.items():
                 for word in words:
                     values.setdefault(str(word), []).append((name, str(value)))
     context = {name: frozenset(words.split()) for name, words in lists["context"].items()}
-    return _Classes(values, frozenset(lists["stated"]), context)
+    return _Classes(values, frozenset(lists["stated"]), frozenset(lists["loose"].split()), context)
 
 
 def _fault(source: Reading, text: Reading, known: _Classes) -> str:
     before, after = _values(source, known), _values(text, known)
     fault = ""
-    for name in before.keys() | after.keys():
+    for name in sorted(before.keys() | after.keys()):
         old, new = before.get(name, {}), after.get(name, {})
         gained, lost = new.keys() - old.keys(), old.keys() - new.keys()
-        if gained and lost:
+        if gained and lost and name not in known.loose:
             return "attribute"
         if name in _BOUND and any(_moved(old[v], new[v], old, v) for v in old.keys() & new.keys()):
             return "attribute"
-        if name in known.stated and (gained or lost):
+        if gained and lost:
+            fault = fault or "attribute_unsure"
+        elif name in known.stated and (gained or lost):
             fault = "attribute_new" if gained else "attribute_lost"
     return fault
 
@@ -118,6 +123,12 @@ def _meant(words: tuple[str, ...], place: int, name: str, context: dict[str, fro
             return word != "stick" or last in context["owners"]
         case "unit":
             return word != "second" or last in ("a", "one", "few", "of", "some")
+        case "shape":
+            return word not in ("round", "square") or last in context["owners"]
+        case "size":
+            return word not in ("little", "big") or following not in context["kin"]
+        case "length":
+            return (last, following) != ("as", "as")
         case "light":
             return following not in (".", ",")
         case "newness" | "height" | "age":

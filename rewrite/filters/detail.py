@@ -1,7 +1,8 @@
 """Is everything there, and nothing more? Content that one caption has and the other has not.
 
 Each unit of content looks for its like in the other caption: by concept, by stem, else by the cosine of the two words'
-own vectors, so that a synonym the lexicon does not know costs little. What finds none is invented, or dropped.
+own vectors, so that a synonym the lexicon does not know costs little. What finds none came in, or went out. Where both
+happened, half of each is taken for new words of old things; one verb in another's place is another act all the same.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import log
 from typing import Any
 
 from rewrite.embeddings import DEFAULT, locate_encoder, vectors
@@ -16,26 +18,36 @@ from rewrite.lexicon import lexicon
 from rewrite.reading import Reading, Unit, read
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import describe, setting
+from rewrite.syntax import tags
 from rewrite.weights import weights_digest
 
 
 @dataclass(frozen=True)
 class Detail:
-    """Reasons: invented, dropped. Stores `invented` and `dropped`: units without their like, near misses in part.
+    """Reasons: invented, dropped, replaced (an act by another). Doubts, since a language model knows more words.
 
-    A doubt: a language model knows more words than a lexicon.
+    A rewrite that dropped much drops alone: a model of inference overlooks what is gone where the rest is the same.
+
+    Stores `invented` and `dropped`: units without their like, near misses in part, less half of what the other caption
+    has without its like. A rewrite that grew shorter has dropped more, a longer one less, by the logarithm of its
+    length in words over the source's.
     """
 
     model: str = setting(DEFAULT, "sentence encoder for words that the lexicon does not know")
     invented: float = setting(1.2, "units of the rewrite that the source may lack")
-    dropped: float = setting(0.8, "units of the source that the rewrite may lack")
+    dropped: float = setting(0.95, "units of the source that the rewrite may lack")
+    lost: float = setting(1.5, "the same, from which a rewrite drops alone: inference overlooks what is gone")
+    replaced: float = setting(0.7, "share of a verb that may be gone while as much of another is new")
+    shorter: float = setting(2.0, "units that a rewrite of the source's length over e is taken to have dropped")
     like: float = setting(0.5, "cosine of two words from which they are alike")
     unlike: float = setting(0.35, "cosine up to which they are not; between the two a word counts in part")
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
 
     def __post_init__(self) -> None:
-        if self.invented <= 0 or self.dropped <= 0 or not 0 <= self.unlike < self.like <= 1:
-            raise ValueError("invented and dropped must be positive, and 0 <= unlike < like <= 1")
+        if min(self.invented, self.dropped, self.lost, self.replaced) <= 0 or not 0 <= self.unlike < self.like <= 1:
+            raise ValueError("invented, dropped, lost and replaced must be positive, and 0 <= unlike < like <= 1")
+        if self.shorter < 0:
+            raise ValueError("shorter must not be negative")
 
     def identity(self) -> dict[str, Any]:
         path = locate_encoder(self.model)
@@ -54,13 +66,37 @@ class Detail:
         pairs = [(read(c.draft.source, self.lexicon), read(c.text, self.lexicon)) for c in candidates]
         lacking = [(_lacking(text, source, weights), _lacking(source, text, weights)) for source, text in pairs]
         near = self._nearness(pairs, lacking)
-        verdicts = []
-        for (source, text), (new, lost) in zip(pairs, lacking, strict=True):
-            invented = round(sum(_weight(u, weights) * self._share(u, source, near) for u in new), 3)
-            dropped = round(sum(_weight(u, weights) * self._share(u, text, near) for u in lost), 3)
-            flag = "invented" if invented > self.invented else "dropped" if dropped > self.dropped else ""
-            verdicts.append(Verdict(True, scores={"invented": invented, "dropped": dropped}, flag=flag))
-        return verdicts
+        return [
+            self._verdict(c, source, text, new, lost, near, weights)
+            for c, (source, text), (new, lost) in zip(candidates, pairs, lacking, strict=True)
+        ]
+
+    def _verdict(
+        self,
+        candidate: Candidate,
+        source: Reading,
+        text: Reading,
+        new: list[Unit],
+        lost: list[Unit],
+        near: dict[str, Any],
+        weights: dict[str, float],
+    ) -> Verdict:
+        came = {u: _weight(u, weights) * self._share(u, source, near) for u in new}
+        went = {u: _weight(u, weights) * self._share(u, text, near) for u in lost}
+        all_new, all_lost = sum(came.values()), sum(went.values())
+        length = log(max(1, len(candidate.text.split())) / max(1, len(candidate.draft.source.split())))
+        invented = round(all_new - all_lost / 2, 3)
+        dropped = round(all_lost - all_new / 2 - self.shorter * length, 3) if all_lost else 0.0
+        acts = min(_most(went, candidate.draft.source, self.lexicon), _most(came, candidate.text, self.lexicon))
+        scores = {"invented": max(0.0, invented), "dropped": max(0.0, dropped)}
+        if dropped > self.lost:
+            return Verdict(False, "dropped", scores)
+        faults = {
+            "invented": invented > self.invented,
+            "dropped": dropped > self.dropped,
+            "replaced": acts >= self.replaced,
+        }
+        return Verdict(True, scores=scores, flag=next((name for name, true in faults.items() if true), ""))
 
     def _share(self, unit: Unit, other: Reading, near: dict[str, Any]) -> float:
         """1 where nothing in the other caption is like it, 0 where something is."""
@@ -75,6 +111,12 @@ class Detail:
                 words.update(u.lemma for r in (source, text) for u in r.units)
         ordered = sorted(words)
         return dict(zip(ordered, vectors(self.model, ordered), strict=True))
+
+
+def _most(lacking: dict[Unit, float], text: str, extend: str) -> float:
+    """How much is lacking of the verb that lacks most."""
+    letters = tags(text, extend)
+    return max((much for u, much in lacking.items() if "V" in letters[u.place : u.place + u.length]), default=0.0)
 
 
 def _lacking(one: Reading, other: Reading, weights: dict[str, float]) -> list[Unit]:
@@ -103,5 +145,5 @@ def _weight(unit: Unit, weights: dict[str, float]) -> float:
 def _weights(extend: str) -> dict[str, float]:
     """Word -> weight, of words that tell little or nothing."""
     known = lexicon(extend)
-    light, structure = (known.words("grammar", key) for key in ("light", "structure"))
-    return dict.fromkeys(light, 0.25) | dict.fromkeys(structure, 0.0)
+    told = (("function", 0.0), ("light", 0.25), ("structure", 0.0))
+    return {word: weight for key, weight in told for word in known.words("grammar", key)}

@@ -18,7 +18,7 @@ _PREAMBLE = re.compile(
     r"|(caption|rewrite|rewritten|output|answer|source|target)\s*:)",
     re.IGNORECASE,
 )
-_SPOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?")
+_SPOKEN = re.compile(r"[a-z]+(?:['-][a-z]+)*")
 _ECHO = re.compile(r"\b(caption|rewrite)\s*:", re.IGNORECASE)
 _MARKUP = re.compile(r"</?[a-z][^>]*>|```|\*\*|^#+ |\[/?INST\]|<\|[^>]*\|>|https?://|\{\{|\}\}", re.IGNORECASE)
 

@@ -86,13 +86,20 @@ def _fault(source: Reading, text: Reading, words: Evocations, extend: str) -> st
     # A word that also names ordinary things ("goes up the ladder") brings no anomaly in by itself.
     if any(words.all[phrase].isdisjoint(allowed) for phrase in retold - words.ambiguous):
         return "label_new"
-    lost = [phrase for phrase in told if not _said(phrase, text, known)]
-    return "label_flip" if new_peace and (lost or allowed - still) else ""
+    if not new_peace:
+        return ""
+    acts = (p for p in holds(source, frozenset(words.all)) if p in told or not known.acts.isdisjoint(_meant(p, known)))
+    lost = any(not _said(phrase, text, known) for phrase in acts)
+    return "label_flip" if lost or allowed - still else ""
 
 
 def _said(phrase: tuple[str, ...], reading: Reading, known: Lexicon) -> bool:
     """Whether a caption says it, in these words or in others ("wipes" - "cleans")."""
     if holds(reading, frozenset({phrase})):
         return True
-    meant = known.concepts.get(phrase) or known.concepts.get(phrase[:1], frozenset())
-    return not meant.isdisjoint(reading.concepts)
+    return not _meant(phrase, known).isdisjoint(reading.concepts)
+
+
+def _meant(phrase: tuple[str, ...], known: Lexicon) -> frozenset[str]:
+    """What a phrase means, else what its first word does."""
+    return known.concepts.get(phrase) or known.concepts.get(phrase[:1], frozenset())

@@ -17,7 +17,6 @@ from rewrite.settings import setting
 
 _WHOLE = frozenset({"all", "both"})
 _SAVE = frozenset({"except", "save", "bar", "apart", "excepting"})  # "all but one" is not all
-_PEOPLE = frozenset({"man", "woman", "boy", "girl", "person", "driver", "police"})
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,15 @@ class _Names:
     ends: frozenset[str]
     pointing: frozenset[str]
     before_plurals: frozenset[str]
+    people: frozenset[str]
 
 
 @lru_cache(maxsize=8)
 def _names(extend: str) -> _Names:
     lists = lexicon(extend).lists["numbers"]
     groups = {word: group for group, words in lists["quantifiers"].items() for word in words.split()}
-    sets = (frozenset(lists[name].split()) for name in ("two", "ends", "pointing", "before_plurals"))
+    sets = [frozenset(lists[name].split()) for name in ("two", "ends", "pointing", "before_plurals")]
+    sets.append(frozenset(lexicon(extend).lists["concepts"]["people"]))
     return _Names(lists["words"], lists["times"], lists["ordinals"], groups, *sets)
 
 
@@ -145,14 +146,14 @@ def _counts(text: str, names: _Names, extend: str) -> _Counts:
         if group and following not in ("other", "at") and not (group == "few" and _while(last, following)):
             spared = following == "but" or not _SAVE.isdisjoint(words[place:])
             groups.add("most" if group == "all" and spared else group)
-        if following == "of" and last not in ("last", "first") and value and word != "both":
+        if following == "of" and last not in ("last", "first", "the") and value and word != "both":
             groups.add(f"part {value}")
         elif word == "both":
             groups.add("both")
         if word == "half" and following not in ("a", "past", "an", "dozen"):
             groups.add("half")
     plural, singular = _numbers_of_nouns(text, reading, names, extend)
-    people = [u for u in reading.units if u.concepts & _PEOPLE]
+    people = [u for u in reading.units if not u.concepts.isdisjoint(names.people)]
     return _Counts(
         values=frozenset(values),
         texts=frozenset(texts),

@@ -60,6 +60,12 @@ def _apart(some: tuple[Ids, ...], others: tuple[Ids, ...]) -> bool:
     return bool(some and others) and not meet(some, others)
 
 
+def _other_agents(a: Act, b: Act) -> bool:
+    """Whether somebody else does it; a subject that was carried over counts where just one of them has an object."""
+    told = not (a.frame.guessed or b.frame.guessed) or bool(a.patients) != bool(b.patients)
+    return bool(b.agents) and told and _apart(a.agents, b.all)
+
+
 def _unsaid(one: Event, other: Event) -> bool:
     """Whether one was moved in front of a single act, and the other is an earlier one than that."""
     early, late = sorted((one, other), key=lambda e: e.time)
@@ -75,7 +81,7 @@ def _matched(first: Timeline, second: Timeline, source: str, text: str, extend: 
     def same(one: Event, other: Event) -> bool:
         a, b = before.get(one.unit.place), after.get(other.unit.place)
         if isinstance(a, Act) and isinstance(b, Act):
-            return a.may_be(b) and not (_apart(a.patients, (*b.patients, *b.agents)) or _apart(a.agents, b.all))
+            return a.may_be(b) and not (_apart(a.patients, (*b.patients, *b.agents)) or _other_agents(a, b))
         return one.unit.agrees(other.unit)
 
     found = []

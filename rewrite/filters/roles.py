@@ -69,9 +69,16 @@ def _act_changed(new: Act, both: Pair, known: Lexicon) -> bool:
         return any(_converse(old, new, known) for old in both.before if not answering(old, both.after))
     if not all(_changed(old, new, both, known) for old in olds):
         return False
-    faithful = (old.may_be(new) and not _changed(old, new, both, known) for old in both.before)
-    elsewhere = (old.may_be(w) and not _changed(old, w, both, known) for old in olds for w in both.after)
-    return not any(faithful) and not any(elsewhere)
+    faithful = (_may_answer(old, new, both.after) and not _changed(old, new, both, known) for old in both.before)
+    if any(faithful):
+        return False
+    told = ((old, w) for old in olds for w in both.after if _may_answer(w, old, both.before))
+    return all(_changed(old, w, both, known) for old, w in told)
+
+
+def _may_answer(one: Act, other: Act, others: tuple[Act, ...]) -> bool:
+    """Whether both may tell one act, and the first, by a word of its own, tells no other one."""
+    return one.may_be(other) and (one.same_words(other) or not any(one.same_words(o) for o in others))
 
 
 def _changed(old: Act, new: Act, both: Pair, known: Lexicon) -> bool:
@@ -79,7 +86,7 @@ def _changed(old: Act, new: Act, both: Pair, known: Lexicon) -> bool:
     lemma = old.frame.unit.lemma.split()[0]
     if lemma in known.words("syntax", "empty") or not (old.same_words(new) or meet(old.all, new.all)):
         return False  # words that may mean the same, of others: another act
-    if lemma in known.words("syntax", "mutual") and not old.patients:
+    if lemma in known.words("syntax", "mutual") and not old.patients and not old.frame.unit.lemma.endswith("into"):
         return _other_company(old, new, both)
     if _disjoint(old.agents, new.agents, both):
         return _other_agent(old, new, both)
