@@ -108,7 +108,7 @@ def test_a_wrong_wish_is_one_line(more: list[str], parts: tuple[str, ...], tmp_p
     ("words", "part"),
     [
         (["train", "--recipe", "ucf_txt", "--out", "x"], "Did you mean 'ucf_text'"),
-        (["train", "--recipe", "ucf_text", "--out", "x"], "the config names none"),
+        (["train", "--recipe", "ucf_text", "--out", "x"], "the config names neither"),
         (
             ["train", "--recipe", "ucf_text", "--out", "x", "--set", "optimiser.rl=1"],
             "Known: lr, weight_decay",
