@@ -44,4 +44,7 @@ class RandomWords:
 
 @lru_cache(maxsize=1)
 def _vocabulary() -> tuple[str, ...]:
-    return tuple(sorted({word for phrase in lexicon().concepts for word in phrase if word.isalpha() and len(word) > 2}))
+    """Words of the lexicon that a caption may hold: none by which a chat speaks of itself."""
+    known = lexicon()
+    words = {word for phrase in known.concepts for word in phrase if word.isalpha() and len(word) > 2}
+    return tuple(sorted(words - known.words("refusals", "speech")))
