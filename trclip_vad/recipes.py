@@ -14,27 +14,6 @@ from trclip_vad.temporal.lgt import LGT
 CLASSES = Path(__file__).resolve().parent.parent / "prompts" / "classes"  # what each class looks like, in a line
 
 
-def demo() -> Config:
-    """The synthetic street: rendered frames and captions with rewrites, LGM-Mamba, both branches. Minutes on a CPU."""
-    return Config(
-        recipe="demo",
-        snippets=64,
-        text=TextSettings(rewrites=True),
-        classes=ClassSettings(encoder="clip"),
-        model=ModelSettings(temporal="lgm_mamba", dropout=0.5),
-        optimiser=Optimiser(lr=5e-4, weight_decay=0.05),
-        epochs=20,
-        batch=32,
-        validation=0.2,
-        select="ap",
-    )
-
-
-def demo_source() -> Config:
-    """`demo` without rewrites: what they are measured against. Nothing else differs."""
-    return replace(demo(), recipe="demo_source", text=TextSettings(rewrites=False))
-
-
 def demo_text() -> Config:
     """The synthetic street scenes, text only, with rewrites: seconds on a CPU."""
     return Config(
@@ -53,6 +32,17 @@ def demo_text() -> Config:
 def demo_text_source() -> Config:
     """`demo_text` without rewrites: what they are measured against. Nothing else differs."""
     return replace(demo_text(), recipe="demo_text_source", text=TextSettings(rewrites=False))
+
+
+def demo() -> Config:
+    """The synthetic street: rendered frames and captions with rewrites, LGM-Mamba, both branches. Minutes on a CPU."""
+    seen = ModelSettings(temporal="lgm_mamba", dropout=0.5)
+    return replace(demo_text(), recipe="demo", classes=ClassSettings(encoder="clip"), model=seen)
+
+
+def demo_source() -> Config:
+    """`demo` without rewrites: what they are measured against. Nothing else differs."""
+    return replace(demo(), recipe="demo_source", text=TextSettings(rewrites=False))
 
 
 def ucf_crime() -> Config:
