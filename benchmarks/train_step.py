@@ -70,7 +70,7 @@ def measure(batch: int, length: int, rounds: int, threads: int, device: str) -> 
         }
         for name, step in steps.items()
     }
-    del steps
+    del steps, step
     for name, model in models.items():
         if device == "cpu":
             model["process_gb"] = memory_of(name, batch, length, threads)

@@ -25,7 +25,7 @@ SHOWN = {"auc": "AUC", "ap": "AP", "ano_auc": "Ano-AUC"}
 
 def main(
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
-    seeds: Annotated[int, typer.Option(help="Runs of each arm: seeds 0, 1, ...")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each arm: seeds 0, 1, ...")] = 5,
     data: Annotated[Path, typer.Option(help="Folder of UCF-Crime's lists, truth and text.jsonl.")] = DATA,
     encoder: Annotated[Path, typer.Option(help="Sentence encoder folder.")] = ENCODER,
     out: Annotated[Path, typer.Option(help="Folder of bank and runs; finished ones are used again.")] = ROOT / "runs",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import zipfile
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -96,7 +97,7 @@ class _Store:
             try:
                 with np.load(shard, allow_pickle=False) as held:
                     parts.append(([i.decode() for i in held["ids"]], held["vectors"]))
-            except (OSError, ValueError, KeyError, EOFError):
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
                 continue  # merged away by another process, or torn: its texts are encoded again
         if parts:
             self._add([i for ids, _ in parts for i in ids], np.concatenate([v for _, v in parts]))

@@ -28,6 +28,10 @@ class TrclipError(Exception):
         self.todo = one_line(todo)
         super().__init__(f"{self.where}: {self.what}. {self.todo}".rstrip())
 
+    def __reduce__(self) -> tuple[type[TrclipError], tuple[str, str, str]]:
+        """It may be raised in another process, and is the same one line here."""
+        return type(self), (self.where, self.what, self.todo)
+
 
 class InputError(TrclipError):
     """A data file or template the user gave cannot be used as it is."""

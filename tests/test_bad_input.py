@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import resource
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 from conftest import ROOT, SAMPLE, Answer, trclip
 
 from rewrite.captions import read_captions
-from rewrite.errors import InputError, TrclipError
+from rewrite.errors import CorpusError, InputError, ModelError, SettingError, StorageError, TrclipError
 
 GOOD = '{"text": "A man walks."}\n'
 FAKE = ["--backend", "fake", "--filters", "form,copy"]
@@ -230,3 +231,11 @@ def test_our_own_bug_shows_its_traceback() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize("kind", [InputError, SettingError, ModelError, CorpusError, StorageError])
+def test_an_error_of_another_process_is_the_same_line(kind: type[TrclipError]) -> None:
+    error = kind("here", "is wrong", "Mend it.")
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert type(again) is kind
+    assert str(again) == str(error)

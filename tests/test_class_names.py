@@ -235,3 +235,12 @@ def test_the_published_model_sees_every_video_padded_to_256(published: tuple[Any
         mask=torch.nn.functional.pad(short.mask, (0, 216)),
     )
     torch.testing.assert_close(found.aligned, detector.infer(padded).aligned[:, :40], atol=1e-4, rtol=0)
+
+
+def test_averaged_weights_leave_the_tokens_of_a_name_as_they_are(
+    both: tuple[Path, Path], clip: Path, hashed: None, tmp_path: Path
+) -> None:
+    more = ["classes.encoder=clip", f"classes.model={clip}", "optimiser.ema=0.9"]
+    train(configure("demo", both[0], [*SMALL, *more], both[1]), tmp_path / "run")
+    features = checkpoint.load_weights(tmp_path / "run" / checkpoint.WEIGHTS)[checkpoint.CLASSES]
+    assert len({tuple(row.tolist()) for row in features}) == len(features)

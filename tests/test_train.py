@@ -111,6 +111,12 @@ def test_held_out_videos_come_from_every_class_and_from_training_only(bank: Path
     assert {opened.labels[i] for i in held} == {("Normal",), ("Fight",)}
 
 
+def test_no_class_is_held_out_as_a_whole(bank: Path) -> None:
+    opened = open_paired(bank, None, "train")
+    fitted, _ = carve(opened, 0.99, 0)
+    assert {opened.labels[i] for i in fitted} == set(opened.labels)
+
+
 def test_a_batch_is_half_normal(bank: Path) -> None:
     opened = open_paired(bank, None, "train")
     for items in Draws(opened, range(8), config(bank), 0).batches(0):

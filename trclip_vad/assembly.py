@@ -66,7 +66,7 @@ def build(
             temporal.build(widths.text),
             MTN(widths.text, masked=not published),
             settings.dropout,
-            settings.scale or (widths.text**0.5 if widths.unit else 1.0),
+            settings.scale or (widths.text**0.5 if widths.unit and not published else 1.0),
             learned_null=not published,
         )
     both = widths.visual and widths.text

@@ -63,9 +63,9 @@ def names_of(settings: ClassSettings, data: Paired) -> Names:
     """The classes of some data, as the settings want them told.
 
     Raises:
-        SettingError: descriptions through prompts, which take a bare name.
+        SettingError: descriptions through prompts, which take a bare name, or descriptions that lack a class.
         ModelError: no encoder, or not one of that kind.
-        CorpusError: the descriptions lack a class.
+        InputError, CorpusError: the descriptions cannot be read.
     """
     if settings.encoder == "none":
         return Names({"encoder": "none"})

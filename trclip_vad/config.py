@@ -59,7 +59,9 @@ class ModelSettings:
     lgm_mamba: LGMMamba = setting(LGMMamba(), "settings of temporal=lgm_mamba")
     bins: int = setting(0, "a longer video is judged in so many bins of neighbours; 0: snippet by snippet")
     fusion: str = setting("concat", "a name of FUSIONS: how frames and captions become one")
-    scale: float = setting(0.0, "factor of the captions' vectors; 0: sqrt(E) for unit vectors, 1 for others")
+    scale: float = setting(
+        0.0, "factor of the captions' vectors; 0: sqrt(E) for unit vectors, 1 for others and as published"
+    )
     dropout: float = setting(0.7, "share of a branch's features set to zero while training; published: 0.7")
     ffn: float | None = setting(
         None, "hidden width of the heads' feed-forward parts, in multiples of F; none: published 4, clean 1"

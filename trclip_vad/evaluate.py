@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,9 @@ def evaluate(
 
 
 def load(run: Path, trained: dict[str, Any]) -> Detector:
-    """The detector of a sealed run, in eval mode. Its class features are those that training ended with.
+    """The detector of a sealed run, in eval mode on the CPU. Its class features are those that training ended with.
+
+    A scan that runs on a GPU alone is computed in chunks here: the same function of the same weights.
 
     Raises:
         CorpusError: its weights do not fit its config.
@@ -89,6 +92,9 @@ def load(run: Path, trained: dict[str, Any]) -> Detector:
     from trclip_vad.prompts import FixedNames
 
     config = revive(Config, trained["asked"]["config"], "config")
+    model = config.model
+    if model.lgm_mamba.scan == "mamba_ssm":
+        model = replace(model, lgm_mamba=replace(model.lgm_mamba, scan="chunked"))
     weights = checkpoint.load_weights(run / checkpoint.WEIGHTS)
     classes = weights.pop(checkpoint.CLASSES, None)
     weights = {name: tensor for name, tensor in weights.items() if not name.startswith("names.")}
@@ -100,7 +106,7 @@ def load(run: Path, trained: dict[str, Any]) -> Detector:
     )
     vectors = weights.get("prior.vectors")
     prior = None if vectors is None else ClassPrior(vectors, config.classes.prior, config.classes.temperature)
-    detector = build(config.model, widths, prior=prior)
+    detector = build(model, widths, prior=prior)
     try:
         detector.load_state_dict(weights)
     except RuntimeError as error:
@@ -127,6 +133,8 @@ def data_of(
     found: dict[str, Path | None] = {}
     for name, shown in (("bank", "text bank"), ("features", "features")):
         if f"{name}_id" not in trained["asked"]:
+            if given[name] is not None:
+                raise SettingError(f"--{name}", f"is of no use to {run}, which was trained without", "Leave it out.")
             found[name] = None
             continue
         place = given[name] or Path(places.get(name, ""))

@@ -117,6 +117,7 @@ class Fit:
         self.optimiser.step()
         if self.averaged is not None:
             self.averaged.update_parameters(self.detector)
+            _copy_whole_numbers(self.detector, self.averaged.module)
         return {name: float(self.parallel.mean(value)) for name, value in sums.items()}
 
     def _terms(self, items: Sequence[Item], epoch: int) -> dict[str, torch.Tensor]:
@@ -185,6 +186,13 @@ class Fit:
             self.averaged.load_state_dict(state["averaged"])
         self.reporter.say(f"{state['epoch']} epochs are done already.")
         return state
+
+
+def _copy_whole_numbers(one: torch.nn.Module, other: torch.nn.Module) -> None:
+    """Buffers of ids and counts as they are: averaged, a token would become another."""
+    for ours, theirs in zip(one.buffers(), other.buffers(), strict=True):
+        if not ours.is_floating_point():
+            theirs.copy_(ours)
 
 
 def _copied(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -39,7 +39,8 @@ def carve(data: Paired, share: float, seed: int) -> tuple[list[int], list[int]]:
     held: set[int] = set()
     for members in classes.values():
         ranked = sorted(members, key=lambda i: draw(seed, "validation", data.names[i]))
-        count = max(1, round(share * len(members))) if share and len(members) > 1 else 0
+        least = min(1, len(members) - 1) if share else 0
+        count = min(len(members) - 1, max(least, round(share * len(members))))
         held.update(ranked[:count])
     return [i for i in range(len(data.names)) if i not in held], sorted(held)
 

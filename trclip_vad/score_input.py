@@ -142,7 +142,7 @@ def read_inputs(
 
 def _refuse_untold(trained: dict[str, Any], films: dict[str, Path], said: dict[str, list[Caption]]) -> None:
     config = revive(Config, trained["asked"]["config"], "config")
-    learned = config.text.dropout or config.losses.distillation or config.text.missing == "null"
+    learned = config.text.dropout or config.losses.distillation or trained.get("uncaptioned")
     untold = [name for name in films if name not in said]
     if untold and not learned:
         what = f"has no captions, and the run never learned to do without ({len(untold)} such videos)"

@@ -55,6 +55,13 @@ def train(config: Config, out: Path, seed: int = 0, reporter: Reporter = Silent(
     asked = {"config": describe(config, identity_only=True), **data.ids, "seed": seed, "names": names.identity}
     parallel = Parallel()
     _refuse_shares(config, parallel)
+    if (
+        parallel.device.type == "cuda"
+        and config.model.temporal == "lgm_mamba"
+        and config.model.lgm_mamba.scan == "native"
+    ):
+        todo = "Set model.lgm_mamba.scan=chunked, or mamba_ssm where that is installed."
+        raise SettingError("model.lgm_mamba.scan=native", "runs on a CPU, and this machine trains on its GPU", todo)
     reporter = reporter if parallel.main else Silent()
     sealed = manifest.is_sealed(out)
     parallel.wait()
@@ -81,6 +88,7 @@ def _seal(out: Path, data: Paired, asked: dict[str, Any], state: dict[str, Any],
         "text_width": data.bank.width if data.bank else 0,
         "encoder": data.bank.manifest["asked"]["encoder"] if data.bank else None,
         "versions": data.bank.manifest["asked"]["versions"] if data.bank else [],
+        "uncaptioned": sum(row is None for row in data.rows) if data.bank and data.features else 0,
         "visual_width": data.features.width if data.features else 0,
         "image_encoder": data.features.manifest["asked"]["encoder"] if data.features else None,
         "environment": manifest.environment(),
