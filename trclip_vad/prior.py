@@ -1,9 +1,11 @@
 """What a caption says of the classes by itself, before anything was learned: zero-shot classification by class texts.
 
-s_c = v . e_c / temperature, v the caption's unit vector (of several captions their mean), e_c a class's. The log odds
-of an anomaly are log sum_{c > 0} exp(s_c) - s_0 - log(C - 1). They are added to what the C-branch learned when a video is
-judged, and s to the F-branch's map; not while training, where the C-branch would learn to undo them. Multiple-instance
-learning knows which videos are anomalous, and hardly where in them; the words of a caption know the second.
+s_c = v . e_c / temperature, v the caption's unit vector (of several captions their mean), e_c a class's.
+The log odds of an anomaly: log sum_{c > 0} exp(s_c) - s_0 - log(C - 1).
+
+The odds are added to what the C-branch learned when a video is judged, and s to the F-branch's map; not while training,
+where the C-branch would learn to undo them. Multiple-instance learning knows which videos are anomalous, and hardly
+where in them; the words of a caption know the second.
 """
 
 from __future__ import annotations
