@@ -14,9 +14,11 @@ from test_text_bank import HashEncoder, Street
 
 from rewrite.errors import CorpusError, ModelError, SettingError
 from trclip_vad import checkpoint, encoders
+from trclip_vad.batch import Batch
 from trclip_vad.config import Config
 from trclip_vad.evaluate import evaluate
 from trclip_vad.metrics import Frames, anomalous_frames, bootstrap, measure
+from trclip_vad.model import Detector, Outputs
 from trclip_vad.paired import open_paired
 from trclip_vad.recipes import RECIPES, configure
 from trclip_vad.sampling import Draws, carve, version_of
@@ -217,3 +219,14 @@ def test_two_videos_never_share_a_picture() -> None:
     names = ["a/b", "a_b", "a?b", "..", "", "x" * 200]
     assert len({picture_name(name) for name in names}) == len(names)
     assert all("/" not in picture_name(name) and not picture_name(name).startswith(".") for name in names)
+
+
+def test_the_surest_snippets_are_not_tied(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sure(self: Detector, video: Batch) -> Outputs:
+        return Outputs(torch.linspace(18.0, 19.0, video.mask.shape[1])[None])
+
+    monkeypatch.setattr(Detector, "infer", sure)
+    evaluate(run, resamples=5)
+    for line in (run / "test_scores.jsonl").read_text().splitlines():
+        scores = json.loads(line)["scores"]
+        assert len(set(scores)) == len(scores)

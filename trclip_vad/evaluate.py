@@ -72,7 +72,7 @@ def evaluate(
             "opened": opened,
         }
         rows = (
-            {"video": name, "labels": labels, "scores": [round(float(s), 6) for s in scores]}
+            {"video": name, "labels": labels, "scores": [float(s) for s in scores]}
             for name, labels, (scores, _) in zip(test.names, test.labels, outputs, strict=True)
         )
         manifest.write_atomic(run / SCORES, manifest.jsonl_chunks(rows))
@@ -202,15 +202,18 @@ def _opened(run: Path) -> int:
 
 
 def _infer(detector: Detector, test: Paired, reporter: Reporter) -> list[tuple[np.ndarray, np.ndarray | None]]:
-    """Per video its scores (T,), and the classes' probabilities (T, C); the whole video at once, no bins."""
+    """Per video its scores (T,), and the classes' probabilities (T, C), of the whole video at once.
+
+    In float64: in float32 every logit above 17 is a score of 1, and the surest frames would all be tied.
+    """
     import torch
 
     found = []
     with reporter.step("score", len(test.names), "videos") as step:
         for index in range(len(test.names)):
             outputs = detector.infer(whole(test, index))
-            classes = None if outputs.aligned is None else torch.softmax(outputs.aligned[0], dim=1).numpy()
-            found.append((torch.sigmoid(outputs.logits[0]).numpy(), classes))
+            classes = None if outputs.aligned is None else torch.softmax(outputs.aligned[0].double(), dim=1).numpy()
+            found.append((torch.sigmoid(outputs.logits[0].double()).numpy(), classes))
             step.advance()
     return found
 
