@@ -40,7 +40,7 @@ MATH += [
     "graph.py",
 ]
 MATH += [f"temporal/{name}.py" for name in ("identity", "lgt", "lgm_mamba", "variants")]
-DOORS = {"text_bank", "encoders", "checkpoint", "train", "evaluate", "score", "datasets", "validation"}
+DOORS = {"halves", "text_bank", "encoders", "checkpoint", "train", "evaluate", "score", "datasets", "validation"}
 DOORS |= {"released", "released_features", "released_text"}
 DOORS |= {"clip", "features", "extract", "video", "pictures", "paired", "sampling", "fit", "parallel", "class_names"}
 DOORS |= {"card", "event_log", "score_input", "published", "import_checkpoint"}

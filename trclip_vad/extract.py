@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +16,8 @@ from rewrite.reporter import Reporter, Silent, Step
 from trclip_vad.batch import STRIDE, Video
 from trclip_vad.clip import ImageEncoder
 from trclip_vad.datasets import Dataset
-from trclip_vad.features import SPLITS, seal
+from trclip_vad.features import seal
+from trclip_vad.halves import SPLITS, about, npy, place
 from trclip_vad.video import Film, find_films
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ def extract(
             return _already(out, asked, films, reporter)
         _begin(out, asked)
         done = _encode_all(out, everything, films, encoder, asked["crops"], reporter)
-        rows = {split: [{**_about(v), **done[v.name]} for v in listed[split]] for split in SPLITS}
-        places = {"encoder": _place(encoder.model), "videos": str(folder.resolve())}
+        rows = {split: [{**about(v), **done[v.name]} for v in listed[split]] for split in SPLITS}
+        places = {"encoder": place(encoder.model), "videos": str(folder.resolve())}
         sealed = seal(out, asked, dataset.labels().names, rows, listed["test"], encoder.width, places)
         shutil.rmtree(out / _PARTS, ignore_errors=True)
     reporter.say(f"{len(everything)} videos, features {sealed['features_id'][:16]} in {out}.")
@@ -119,7 +119,7 @@ def _encode(
         raise InputError(path, what, "Is it whole, and this data set's own?")
     entries = {}
     for crop, rows in zip(crops, found, strict=True):
-        name, data = f"{_ARRAYS}/{video.name}__{crop}.npy", _npy(rows)
+        name, data = f"{_ARRAYS}/{video.name}__{crop}.npy", npy(rows)
         manifest.write_atomic(out / name, data)
         entries[str(crop)] = {"path": name, "sha256": manifest.digest_file(out / name)}
     source = {"sha256": manifest.digest_file(path), "bytes": path.stat().st_size}
@@ -148,13 +148,9 @@ def _note(out: Path, name: str, film: Path) -> dict[str, Any] | None:
     return note if same and all((out / entry["path"]).is_file() for entry in note["crops"].values()) else None
 
 
-def _about(video: Video) -> dict[str, Any]:
-    return {"video": video.name, "labels": video.labels, "frames": video.frames, "fps": video.fps}
-
-
 def _row(video: Video) -> dict[str, Any]:
     """All that the features take from a data set's video, for the digest of what was asked."""
-    return {**_about(video), "anomalous": video.anomalous}
+    return {**about(video), "anomalous": video.anomalous}
 
 
 def _begin(out: Path, asked: dict[str, Any]) -> None:
@@ -182,17 +178,3 @@ def _already(out: Path, asked: dict[str, Any], films: Mapping[str, Path], report
     reporter.say(f"{out} is already extracted: nothing to do.")
     shutil.rmtree(out / _PARTS, ignore_errors=True)
     return found
-
-
-def _place(model: str) -> str:
-    """An absolute path where the model is a folder: the hint must hold from anywhere."""
-    path = Path(model).expanduser()
-    return str(path.resolve()) if path.exists() else model
-
-
-def _npy(array: np.ndarray) -> bytes:
-    import numpy as np
-
-    file = io.BytesIO()
-    np.save(file, array, allow_pickle=False)
-    return file.getvalue()

@@ -23,11 +23,10 @@ from rewrite.errors import CorpusError, SettingError
 from trclip_vad.batch import Video
 from trclip_vad.checkpoint import PLACES
 from trclip_vad.grid import pooled
+from trclip_vad.halves import SPLITS, open_half, truth_of
 
 if TYPE_CHECKING:
     import numpy as np
-
-SPLITS = ("train", "test")
 
 
 def seal(
@@ -134,9 +133,7 @@ class Features:
         Raises:
             SettingError: this is the training split, which has none.
         """
-        if self.split != "test":
-            raise SettingError(f"split {self.split!r}", "has no frame truth", "Open the test split.")
-        return [tuple(map(tuple, row["anomalous"])) for _, row in read_json_lines(self.folder / "test_truth.jsonl")]
+        return truth_of(self.folder, self.split)
 
 
 def open_features(folder: Path, split: str) -> Features:
@@ -146,15 +143,7 @@ def open_features(folder: Path, split: str) -> Features:
         CorpusError: not features, not finished, or edited after sealing.
         SettingError: no such split.
     """
-    if split not in SPLITS:
-        raise SettingError(f"split {split!r}", "there is none of that name", "Use train or test.")
-    found = manifest.read(folder, "features")
-    if found.get("features_id") != manifest.digest(found.get("files")):
-        raise CorpusError(folder / manifest.NAME, "its id does not fit its files", "Restore it, or extract again.")
-    for name, wanted in found["files"].items():
-        path = folder / name
-        if name.startswith(f"{split}_") and (not path.is_file() or manifest.digest_file(path) != wanted):
-            raise CorpusError(path, "is missing or was changed after sealing", "Restore it, or extract again.")
+    found = open_half(folder, "features", split, "extract")
     rows = [row for _, row in read_json_lines(folder / f"{split}_videos.jsonl")]
     arrays = tuple({int(crop): entry for crop, entry in row["crops"].items()} for row in rows)
     return Features(

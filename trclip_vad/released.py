@@ -21,11 +21,10 @@ from rewrite.reporter import Reporter
 from trclip_vad.batch import STRIDE, Video
 from trclip_vad.datasets import Dataset
 from trclip_vad.datasets.lists import Listed, key_of, read_list
+from trclip_vad.halves import SPLITS
 
 if TYPE_CHECKING:
     import numpy as np
-
-SPLITS = ("train", "test")
 
 
 @runtime_checkable

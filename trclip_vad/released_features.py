@@ -16,7 +16,8 @@ from trclip_vad.clip import ImageEncoder
 from trclip_vad.datasets import Dataset
 from trclip_vad.datasets.lists import VISUAL
 from trclip_vad.extract import extract
-from trclip_vad.features import SPLITS, seal
+from trclip_vad.features import seal
+from trclip_vad.halves import SPLITS
 from trclip_vad.released import (
     Released,
     about,

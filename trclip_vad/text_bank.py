@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from rewrite import manifest
 from rewrite.captions import read_json_lines
 from rewrite.corpus import open_corpus
-from rewrite.errors import CorpusError, InputError, SettingError
+from rewrite.errors import CorpusError, InputError
 from rewrite.lock import one_writer
 from rewrite.reporter import Reporter, Silent
 from trclip_vad.batch import STRIDE, Video
@@ -31,11 +31,11 @@ from trclip_vad.checkpoint import PLACES
 from trclip_vad.datasets import Dataset
 from trclip_vad.encoders import Encoder
 from trclip_vad.grid import grid, span, spread
+from trclip_vad.halves import SPLITS, about, npy, open_half, place, truth_of
 
 if TYPE_CHECKING:
     import numpy as np
 
-SPLITS = ("train", "test")
 _PARTS = ".parts"
 _PART = 512  # texts per part file: the work a kill can lose
 
@@ -77,7 +77,7 @@ def embed(
         counted = {split: _write_split(out, split, videos[split], rewrites, encoder, reporter) for split in SPLITS}
         truth = [{"video": v.name, "frames": v.frames, "anomalous": v.anomalous or ()} for v in videos["test"]]
         manifest.write_atomic(out / "test_truth.jsonl", manifest.jsonl_chunks(truth))
-        manifest.write_atomic(out / PLACES, manifest.json_bytes({"encoder": _place(encoder.model)}))
+        manifest.write_atomic(out / PLACES, manifest.json_bytes({"encoder": place(encoder.model)}))
         body = {
             "asked": asked,
             "labels": list(dataset.labels().names),
@@ -155,9 +155,7 @@ class Bank:
         Raises:
             SettingError: this is the training split, which has none.
         """
-        if self.split != "test":
-            raise SettingError(f"split {self.split!r}", "has no frame truth", "Open the test split.")
-        return [tuple(map(tuple, row["anomalous"])) for _, row in read_json_lines(self.folder / "test_truth.jsonl")]
+        return truth_of(self.folder, self.split)
 
 
 def open_bank(folder: Path, split: str) -> Bank:
@@ -169,15 +167,7 @@ def open_bank(folder: Path, split: str) -> Bank:
     """
     import numpy as np
 
-    if split not in SPLITS:
-        raise SettingError(f"split {split!r}", "there is none of that name", "Use train or test.")
-    found = manifest.read(folder, "bank")
-    if found.get("bank_id") != manifest.digest(found.get("files")):
-        raise CorpusError(folder / manifest.NAME, "its id does not fit its files", "Restore it, or embed again.")
-    for name, wanted in found["files"].items():
-        path = folder / name
-        if name.startswith(f"{split}_") and (not path.is_file() or manifest.digest_file(path) != wanted):
-            raise CorpusError(path, "is missing or was changed after sealing", "Restore it, or embed again.")
+    found = open_half(folder, "bank", split, "embed")
     rows = [row for _, row in read_json_lines(folder / f"{split}_videos.jsonl")]
     return Bank(
         folder=folder,
@@ -203,7 +193,7 @@ def encode(texts: Iterable[str], encoder: Encoder, parts: Path, label: str, repo
         for number, begin in enumerate(range(0, len(order), _PART)):
             path, some = parts / f"{label}-{number:05d}.npy", order[begin : begin + _PART]
             if not path.is_file():
-                manifest.write_atomic(path, _npy(encoder.encode(some)))
+                manifest.write_atomic(path, npy(encoder.encode(some)))
             found.append(np.load(path, allow_pickle=False))
             step.advance(len(some))
     row = {text: index for index, text in enumerate(order)}
@@ -244,11 +234,11 @@ def _write_split(
             fallback[version] += sum(c.source_id not in rewritten for c, _ in said)
             texts.append([row_of.setdefault(rewritten.get(c.source_id, c.text), len(row_of)) for c, _ in said])
         spans = [where for _, where in said]
-        rows.append({**_about(video), "spans": spans, "texts": texts})
+        rows.append({**about(video), "spans": spans, "texts": texts})
     if not captions:
         raise InputError(f"split {split!r}", "none of its videos has a caption", "Give the data set captions.")
     vectors = encode(list(row_of), encoder, out / _PARTS, split, reporter)
-    manifest.write_atomic(out / f"{split}_vectors.npy", _npy(vectors))
+    manifest.write_atomic(out / f"{split}_vectors.npy", npy(vectors))
     manifest.write_atomic(out / f"{split}_videos.jsonl", manifest.jsonl_chunks(rows))
     return {
         "videos": len(videos),
@@ -260,13 +250,9 @@ def _write_split(
     }
 
 
-def _about(video: Video) -> dict[str, Any]:
-    return {"video": video.name, "labels": video.labels, "frames": video.frames, "fps": video.fps}
-
-
 def _row(video: Video) -> dict[str, Any]:
     """All that a bank takes from a video, for the digest of what was asked."""
-    return {**_about(video), "captions": [c.row() for c in video.captions], "anomalous": video.anomalous}
+    return {**about(video), "captions": [c.row() for c in video.captions], "anomalous": video.anomalous}
 
 
 def _begin(out: Path, asked: dict[str, Any]) -> None:
@@ -289,19 +275,3 @@ def _already(out: Path, asked: dict[str, Any], reporter: Reporter) -> dict[str, 
     reporter.say(f"{out} is already embedded: nothing to do.")
     shutil.rmtree(out / _PARTS, ignore_errors=True)
     return found
-
-
-def _place(model: str) -> str:
-    """An absolute path where the model is a folder: the hint must hold from anywhere."""
-    path = Path(model).expanduser()
-    return str(path.resolve()) if path.exists() else model
-
-
-def _npy(array: np.ndarray) -> bytes:
-    import io
-
-    import numpy as np
-
-    file = io.BytesIO()
-    np.save(file, array, allow_pickle=False)
-    return file.getvalue()
