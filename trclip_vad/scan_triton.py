@@ -82,10 +82,10 @@ class _Scan(torch.autograd.Function):
         starts = u.new_empty(videos, -(-steps // chunk), width, states)
         y, last = u.new_empty(u.shape), u.new_empty(state.shape)
         channels, wide, warps = tile(states)
+        sizes = steps, width, states, chunk, channels, wide
         with torch.cuda.device_of(u):
-            forward[(videos * -(-width // channels),)](
-                *given, state.contiguous(), y, starts, last, steps, width, states, chunk, channels, wide, num_warps=warps
-            )
+            programs = videos * -(-width // channels)
+            forward[(programs,)](*given, state.contiguous(), y, starts, last, *sizes, num_warps=warps)
         ctx.save_for_backward(*given, starts)
         ctx.chunk = chunk
         return y, last
@@ -98,7 +98,7 @@ class _Scan(torch.autograd.Function):
         u, delta, A, B_t, C_t, skip, starts = ctx.saved_tensors
         (videos, steps, width), states = u.shape, A.shape[1]
         channels, wide, warps = tile(states)
-        blocks = -(-width // channels)
+        blocks, sizes = -(-width // channels), (steps, width, states, ctx.chunk, channels, wide)
         each = ctx.chunk * width * states, blocks * steps * states  # of scratch, and of gB's parts before their sum
         piece = min(videos, max(1, FLOATS // (each[0] + 2 * each[1])))
         scratch, parts = u.new_empty(piece, each[0]), u.new_empty(2, piece, blocks, steps, states)
@@ -108,13 +108,10 @@ class _Scan(torch.autograd.Function):
         for first in range(0, videos, piece):
             at = slice(first, first + piece)
             some = min(piece, videos - first)
-            rows = [x[at] for x in (starts, gy, glast)], [x[at] for x in (gu, gdelta, gA)]
+            given = [u[at], delta[at], A, B_t[at], C_t[at], skip, starts[at], gy[at], glast[at]]
+            found = [gu[at], gdelta[at], gA[at], *parts, gskip[at], gstate[at]]
             with torch.cuda.device_of(u):
-                backward[(some * blocks,)](
-                    *(u[at], delta[at], A, B_t[at], C_t[at], skip, *rows[0], scratch, *rows[1], *parts),
-                    *(gskip[at], gstate[at], steps, width, states, ctx.chunk, channels, wide),
-                    num_warps=warps,
-                )
+                backward[(some * blocks,)](*given, scratch, *found, *sizes, num_warps=warps)
             torch.sum(parts[0, :some], dim=1, out=gB[at])
             torch.sum(parts[1, :some], dim=1, out=gC[at])
         return None, gu, gdelta, gA.sum(dim=0), gB, gC, gskip.sum(dim=0), gstate

@@ -8,28 +8,26 @@ start from `video`, an int64; those within a row or a state fit an int32.
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
 
 @triton.jit(do_not_specialize=["T", "chunk"])
 def forward(
-    u: Any,
-    delta: Any,
-    A: Any,
-    B_t: Any,
-    C_t: Any,
-    skip: Any,
-    state: Any,
-    y: Any,
-    starts: Any,
-    last: Any,
-    T: Any,
-    D: Any,
-    N: Any,
-    chunk: Any,
+    u: tl.tensor,
+    delta: tl.tensor,
+    A: tl.tensor,
+    B_t: tl.tensor,
+    C_t: tl.tensor,
+    skip: tl.tensor,
+    state: tl.tensor,
+    y: tl.tensor,
+    starts: tl.tensor,
+    last: tl.tensor,
+    T: tl.tensor,
+    D: tl.tensor,
+    N: tl.tensor,
+    chunk: tl.tensor,
     BLOCK_D: tl.constexpr,
     BLOCK_N: tl.constexpr,
 ) -> None:
@@ -67,27 +65,27 @@ def forward(
 
 @triton.jit(do_not_specialize=["T", "chunk"])
 def backward(
-    u: Any,
-    delta: Any,
-    A: Any,
-    B_t: Any,
-    C_t: Any,
-    skip: Any,
-    starts: Any,
-    gy: Any,
-    glast: Any,
-    scratch: Any,
-    gu: Any,
-    gdelta: Any,
-    gA: Any,
-    gB: Any,
-    gC: Any,
-    gskip: Any,
-    gstate: Any,
-    T: Any,
-    D: Any,
-    N: Any,
-    chunk: Any,
+    u: tl.tensor,
+    delta: tl.tensor,
+    A: tl.tensor,
+    B_t: tl.tensor,
+    C_t: tl.tensor,
+    skip: tl.tensor,
+    starts: tl.tensor,
+    gy: tl.tensor,
+    glast: tl.tensor,
+    scratch: tl.tensor,
+    gu: tl.tensor,
+    gdelta: tl.tensor,
+    gA: tl.tensor,
+    gB: tl.tensor,
+    gC: tl.tensor,
+    gskip: tl.tensor,
+    gstate: tl.tensor,
+    T: tl.tensor,
+    D: tl.tensor,
+    N: tl.tensor,
+    chunk: tl.tensor,
     BLOCK_D: tl.constexpr,
     BLOCK_N: tl.constexpr,
 ) -> None:
