@@ -62,7 +62,7 @@ def mamba_ssm(
     try:
         from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
     except ImportError as error:
-        todo = "Choose scan=triton (on a CPU native or chunked), or install it on a CUDA machine (pip install '.[mamba]')."
+        todo = "Choose scan=triton on a GPU, scan=native on a CPU, or install it (pip install '.[mamba]')."
         raise ModelError("scan mamba_ssm", f"the package has no usable kernel here ({error})", todo) from error
     if not u.is_cuda:
         todo = "Choose scan=native or scan=chunked."
