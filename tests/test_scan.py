@@ -73,6 +73,8 @@ def everything(name: str, given: list[torch.Tensor]) -> list[torch.Tensor]:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", HERE)
 def test_every_scan_agrees_with_the_float64_reference(name: str, shape: tuple[int, int, int, int]) -> None:
+    if name == "triton" and INTERPRETED and shape[1] > 100:
+        pytest.skip("the interpreter would take minutes")
     expected = everything("reference", inputs(shape))
     for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 1e-5)):
         for found, right in zip(everything(name, inputs(shape, dtype, place(name))), expected, strict=True):
@@ -82,7 +84,8 @@ def test_every_scan_agrees_with_the_float64_reference(name: str, shape: tuple[in
 
 @pytest.mark.parametrize("name", HERE)
 def test_gradients_are_the_slopes(name: str) -> None:
-    assert torch.autograd.gradcheck(SCANS[name], inputs((2, 18, 3, 2), device=place(name)))
+    shape = (1, 3, 2, 2) if name == "triton" and INTERPRETED else (2, 18, 3, 2)
+    assert torch.autograd.gradcheck(SCANS[name], inputs(shape, device=place(name)))
 
 
 @pytest.mark.parametrize("name", HERE)
