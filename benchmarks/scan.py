@@ -6,6 +6,9 @@ counts what no scan can avoid: its inputs, outputs and gradients moved once at t
 exponentials at the rate of torch.exp in the cache, on one thread, times the threads
 (a path with a faster exponential of its own can come out below 1). Beside other work that keeps a core busy, PyTorch's
 own threads wait for each other at every operation: measure with --threads 1 then, or the ratios flatter `native`.
+
+With --device cuda: each path has run at the size before it is timed, so that no compilation is counted; memory is the
+peak of the device's tensors; the floor is the bytes alone, at the rate of a copy within the device.
 """
 
 from __future__ import annotations
@@ -14,10 +17,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import machine
 import typer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,7 +39,7 @@ def main(
     width: Annotated[int, typer.Option(help="D.")] = 512,
     state: Annotated[int, typer.Option(help="N.")] = 16,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    wide: Annotated[bool, typer.Option(help="The memory run at B=128, N=256 too: minutes.")] = True,
+    wide: Annotated[bool, typer.Option(help="The memory run at B=128, N=256 too: minutes on a CPU.")] = True,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
     child: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
@@ -67,8 +70,9 @@ def measure(shape: Shape, device: str, wide: bool, threads: int) -> dict[str, An
         else:
             paths.append(name)
     seconds = times(paths, shape, device)
-    memory = {} if device != "cpu" else {name: memory_of(name, shape, threads) for name in paths}
-    large = {n: memory_of(n, WIDE, threads) for n in paths if n != "reference"} if wide and device == "cpu" else {}
+    measured = memory_of if device == "cpu" else memory_on_gpu
+    memory = {name: measured(name, shape, threads) for name in paths}
+    large = {name: measured(name, WIDE, threads) for name in paths if name != "reference"} if wide else {}
     videos, steps, width, states = shape
     whole = 4e-6 * videos * steps * width * states
     bars: dict[str, bool] = {}
@@ -81,16 +85,16 @@ def measure(shape: Shape, device: str, wide: bool, threads: int) -> dict[str, An
         bars[f"{name}_wide_under_6_gb"] = large[name]["process_mb"] < 1000 * WIDEST
     return {
         "shape": dict(zip("BTDN", shape, strict=True)),
-        "device": torch.cuda.get_device_name() if device == "cuda" else processor(),
+        "device": torch.cuda.get_device_name() if device == "cuda" else machine.processor(),
         "threads": threads,
         "load": round(os.getloadavg()[0], 1),
         "environment": environment(),
-        "seconds": {name: round(value, 5) for name, value in seconds.items()},
+        "seconds": {name: round(value, 6) for name, value in seconds.items()},
         "missing": missing,
         "materialised_mb": round(whole, 1),
         "memory": memory,
         "memory_wide": large,
-        "floor": floor(shape) if device == "cpu" else None,
+        "floor": floor(shape) if device == "cpu" else floor_on_gpu(shape),
         "bars": bars,
     }
 
@@ -132,22 +136,14 @@ def once(name: str, given: list[Any]) -> list[Any]:
 def times(paths: list[str], shape: Shape, device: str) -> dict[str, float]:
     """The best seconds of each path."""
     given, best = inputs(shape, device), dict.fromkeys(paths, float("inf"))
+    if device == "cuda":
+        for name in paths:
+            once(name, given)
     for number in range(10):
         for name in paths:
             if number < ROUNDS.get(name, 10):
-                best[name] = min(best[name], timed(lambda name=name: once(name, given), device))  # type: ignore[misc]
+                best[name] = min(best[name], machine.seconds(lambda name=name: once(name, given), device))  # type: ignore[misc]
     return best
-
-
-def timed(work: Callable[[], Any], device: str = "cpu") -> float:
-    """Seconds of one call."""
-    import torch
-
-    begun = time.perf_counter()
-    work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - begun
 
 
 def memory_of(name: str, shape: Shape, threads: int) -> dict[str, float]:
@@ -169,24 +165,26 @@ def memory_here(name: str, shape: Shape, threads: int) -> dict[str, float]:
     once(name, inputs((1, 20, 8, 2), "cpu"))
     given = inputs(shape, "cpu")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts from here
-    before = status("VmRSS")
+    before = machine.resident("VmRSS")
     begun = time.perf_counter()
     results = once(name, given)
     seconds = time.perf_counter() - begun
+    return sizes(results, machine.resident("VmHWM"), machine.resident("VmHWM") - before, seconds)
+
+
+def memory_on_gpu(name: str, shape: Shape, threads: int) -> dict[str, float]:
+    """The same of the device's memory, the second time around."""
+    given = inputs(shape, "cuda")
+    once(name, given)
+    results, most, before = machine.peak(lambda: once(name, given))
+    return sizes(results, 1e-6 * most, 1e-6 * (most - before), machine.seconds(lambda: once(name, given), "cuda"))
+
+
+def sizes(results: list[Any], process: float, scan: float, seconds: float) -> dict[str, float]:
+    """Rounded, and the scan's also without what it returns."""
     returned = 4e-6 * (sum(x.numel() for x in results) + results[0].numel())  # and the gradient handed to y
-    scan = status("VmHWM") - before
-    return {
-        "process_mb": round(status("VmHWM"), 1),
-        "scan_mb": round(scan, 1),
-        "beyond_results_mb": round(scan - returned, 1),
-        "seconds": round(seconds, 2),
-    }
-
-
-def status(field: str) -> float:
-    """A size that Linux says of this process, in MB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(field)) * 1024e-6
+    found = {"process_mb": process, "scan_mb": scan, "beyond_results_mb": scan - returned}
+    return {**{key: round(value, 1) for key, value in found.items()}, "seconds": round(seconds, 4)}
 
 
 def floor(shape: Shape) -> dict[str, float]:
@@ -197,26 +195,29 @@ def floor(shape: Shape) -> dict[str, float]:
     threads = torch.get_num_threads()
     small, out = torch.rand(1 << 14).neg_(), torch.empty(1 << 14)
     torch.set_num_threads(1)
-    rate = threads * small.numel() / min(timed(lambda: torch.exp(small, out=out)) for _ in range(2000))
+    rate = threads * small.numel() / min(machine.seconds(lambda: torch.exp(small, out=out)) for _ in range(2000))
     torch.set_num_threads(threads)
     wide, copy = torch.rand(1 << 24), torch.empty(1 << 24)
-    bandwidth = 8 * wide.numel() / min(timed(lambda: copy.copy_(wide)) for _ in range(5))
-    moved = 4 * videos * steps * (8 * width + 6 * states)  # forward: 3 D + 2 N; backward: 5 D + 4 N
+    bandwidth = 8 * wide.numel() / min(machine.seconds(lambda: copy.copy_(wide)) for _ in range(5))
     exponentials = 2 * videos * steps * width * states
     return {
         "exponentials_ms": round(1e3 * exponentials / rate, 2),
-        "bytes_ms": round(1e3 * moved / bandwidth, 2),
+        "bytes_ms": round(1e3 * moved(shape) / bandwidth, 2),
         "exp_per_s": round(rate),
         "bytes_per_s": round(bandwidth),
     }
 
 
-def processor() -> str:
-    """The processor's name, where Linux says it."""
-    import platform
+def floor_on_gpu(shape: Shape) -> dict[str, float]:
+    """Milliseconds of the bytes alone."""
+    bandwidth = machine.bytes_per_second()
+    return {"bytes_ms": round(1e3 * moved(shape) / bandwidth, 4), "bytes_per_s": round(bandwidth)}
 
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+def moved(shape: Shape) -> int:
+    """Bytes that no scan can leave where they are: forward 3 D + 2 N numbers of a snippet, backward 5 D + 4 N."""
+    videos, steps, width, states = shape
+    return 4 * videos * steps * (8 * width + 6 * states)
 
 
 def table(found: dict[str, Any]) -> list[str]:
@@ -226,22 +227,18 @@ def table(found: dict[str, Any]) -> list[str]:
     lines += [f"load when measured: {found['load']}; (B, T, D, N) materialised: {found['materialised_mb']} MB", ""]
     lines.append(f"{'path':<12}{'ms':>10}{'speedup':>10}{'of floor':>10}{'scan MB':>10}{'beyond results MB':>19}")
     slowest = found["seconds"].get("reference")
-    least = found["floor"] and found["floor"]["exponentials_ms"] + found["floor"]["bytes_ms"]
+    least = found["floor"].get("exponentials_ms", 0.0) + found["floor"]["bytes_ms"]
     for name, seconds in found["seconds"].items():
-        memory = found["memory"].get(name)
-        cells = f"{memory['scan_mb']:>10.1f}{memory['beyond_results_mb']:>19.1f}" if memory else ""
+        memory = found["memory"][name]
+        cells = f"{memory['scan_mb']:>10.1f}{memory['beyond_results_mb']:>19.1f}"
         ratio = f"{slowest / seconds:>9.1f}x" if slowest else f"{'':>10}"
-        above = f"{1e3 * seconds / least:>9.1f}x" if least else f"{'':>10}"
-        lines.append(f"{name:<12}{1e3 * seconds:>10.1f}{ratio}{above}{cells}")
+        lines.append(f"{name:<12}{1e3 * seconds:>10.2f}{ratio}{1e3 * seconds / least:>9.1f}x{cells}")
     lines += [f"{name:<12}not here: {said}" for name, said in found["missing"].items()]
-    if found["floor"]:
-        f = found["floor"]
-        lines.append(
-            f"floor: exponentials {f['exponentials_ms']} ms at {f['exp_per_s']:.3g}/s, "
-            f"bytes {f['bytes_ms']} ms at {f['bytes_per_s'] / 1e9:.1f} GB/s"
-        )
+    f = found["floor"]
+    powers = f"exponentials {f['exponentials_ms']} ms at {f['exp_per_s']:.3g}/s, " if "exp_per_s" in f else ""
+    lines.append(f"floor: {powers}bytes {f['bytes_ms']} ms at {f['bytes_per_s'] / 1e9:.1f} GB/s")
     for name, memory in found["memory_wide"].items():
-        lines.append(f"B, T, D, N = {WIDE}: {name} {memory['process_mb'] / 1000:.2f} GB, {memory['seconds']} s")
+        lines.append(f"B, T, D, N = {WIDE}: {name} {memory['process_mb'] / 1000:.2f} GB, {memory['seconds']:.2f} s")
     lines += [f"bar {name}: {'holds' if held else 'MISSED'}" for name, held in found["bars"].items()]
     return lines
 

@@ -5,6 +5,10 @@ the whole TrCLIP-VAD, clean: frames and captions; AdamW each. Features are rando
 text tower of CLIP ViT-B/16's size with random weights, as frozen as a real one. Time: the best of several rounds.
 Memory: a process per model, its peak resident size (VmHWM, Linux). The floor is the time of the multiplications of its
 weights alone, at the rate of one large matrix product measured in the same run.
+
+With --device cuda: `lgm_mamba` with each scan that runs there, in float32 and in bfloat16 (its floor is that of float32
+all the same); a step before the first round is not counted; memory is the peak of the device's tensors. And one epoch
+over as many random videos as UCF-Crime's training half has, frames only, each batch brought over from the host.
 """
 
 from __future__ import annotations
@@ -12,21 +16,30 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+import machine
 import typer
+from one_step import CLASSES, VISUAL, Step
 
 ROOT = Path(__file__).resolve().parent.parent
-VISUAL, TEXT, CLASSES = 512, 768, 14
 SLOWEST, LARGEST = 2.0, 8.0  # times the base's step, GB
+NORMAL, ANOMALOUS = 800, 810  # UCF-Crime's training videos
 BASE = "lgt_published"
 # The settings of each model, and whether it is told captions.
-MODELS: dict[str, tuple[list[str], bool]] = {
-    BASE: (["temporal=lgt", "lgt.variant=published", "ffn=4", "dropout=0"], False),
+Models = dict[str, tuple[list[str], bool]]
+FIRST: Models = {BASE: (["temporal=lgt", "lgt.variant=published", "ffn=4", "dropout=0"], False)}
+ON_CPU: Models = FIRST | {
     "lgm_mamba_clean": (["temporal=lgm_mamba"], False),
     "lgm_mamba_clean_captions": (["temporal=lgm_mamba"], True),
+}
+ON_GPU: Models = FIRST | {
+    "lgm_mamba_clean_chunked": (["temporal=lgm_mamba", "lgm_mamba.scan=chunked"], False),
+    "lgm_mamba_clean": (["temporal=lgm_mamba", "lgm_mamba.scan=triton"], False),
+    "lgm_mamba_clean_mamba_ssm": (["temporal=lgm_mamba", "lgm_mamba.scan=mamba_ssm"], False),
+    "lgm_mamba_clean_captions": (["temporal=lgm_mamba", "lgm_mamba.scan=triton"], True),
 }
 
 
@@ -34,7 +47,7 @@ def main(
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
     batch: Annotated[int, typer.Option(help="B.")] = 128,
     length: Annotated[int, typer.Option(help="T.")] = 256,
-    rounds: Annotated[int, typer.Option(help="Steps of each model, in turn; the best counts.")] = 3,
+    rounds: Annotated[int, typer.Option(help="Steps of each model, in turn on a CPU; the best counts.")] = 3,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     child: Annotated[str, typer.Option(hidden=True)] = "",
@@ -56,29 +69,14 @@ def measure(batch: int, length: int, rounds: int, threads: int, device: str) -> 
     from rewrite.manifest import environment
 
     torch.set_num_threads(threads)
-    steps = {name: Step(name, batch, length, device) for name in MODELS}
-    best = dict.fromkeys(MODELS, float("inf"))
-    for _ in range(rounds):
-        for name, step in steps.items():
-            best[name] = min(best[name], step.seconds())
     rate = multiplications_per_second(device)
-    models = {
-        name: {
-            "seconds": round(best[name], 3),
-            "parameters": step.parameters,
-            "of_floor": round(best[name] * rate / step.multiplications(batch * length), 2),
-        }
-        for name, step in steps.items()
-    }
-    del steps, step
-    for name, model in models.items():
-        if device == "cpu":
-            model["process_gb"] = memory_of(name, batch, length, threads)
+    work = on_gpu if device == "cuda" else on_cpu
+    models, missing = work(batch, length, rounds, threads, rate)
     bars = {}
-    for name in list(MODELS)[1:]:
-        bars[f"{name}_within_twice_the_base"] = best[name] <= SLOWEST * best[BASE]
-        if device == "cpu":
-            bars[f"{name}_under_8_gb"] = models[name]["process_gb"] < LARGEST
+    for name in ("lgm_mamba_clean", "lgm_mamba_clean_captions"):
+        if name in models:
+            bars[f"{name}_within_twice_the_base"] = models[name]["seconds"] <= SLOWEST * models[BASE]["seconds"]
+            bars[f"{name}_under_8_gb"] = models[name]["gb"] < LARGEST
     return {
         "batch": batch,
         "length": length,
@@ -86,89 +84,90 @@ def measure(batch: int, length: int, rounds: int, threads: int, device: str) -> 
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "load": round(os.getloadavg()[0], 1),
         "models": models,
+        "missing": missing,
+        "epochs": epochs(batch, length) if device == "cuda" and "lgm_mamba_clean" in models else {},
         "multiplications_per_s": round(rate),
         "environment": environment(),
         "bars": bars,
     }
 
 
-class Step:
-    """A model, its optimiser and a batch."""
-
-    def __init__(self, name: str, batch: int, length: int, device: str = "cpu") -> None:
-        import torch
-
-        from rewrite.settings import apply
-        from trclip_vad.assembly import Widths, build
-        from trclip_vad.batch import Batch
-        from trclip_vad.config import ModelSettings
-
-        settings, captions = MODELS[name]
-        torch.manual_seed(0)
-        widths = Widths(visual=VISUAL, text=TEXT if captions else 0, classes=VISUAL)
-        self.detector = build(apply(ModelSettings(), settings), widths, names()).to(device).train()
-        self.learned = [p for p in self.detector.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.AdamW(self.learned, lr=7e-5)
-        mask = torch.ones(batch, length, dtype=torch.bool)
-        target = torch.eye(CLASSES)[[0] * (batch // 2) + [1 + i % (CLASSES - 1) for i in range(batch - batch // 2)]]
-        text = torch.nn.functional.normalize(torch.randn(batch, length, TEXT), dim=2) if captions else None
-        covered = mask if captions else None
-        self.batch = Batch(text, covered, mask, target, torch.randn(batch, length, VISUAL)).to(device)
-        self.device = device
-
-    @property
-    def parameters(self) -> int:
-        return sum(p.numel() for p in self.learned)
-
-    def multiplications(self, snippets: int) -> float:
-        """Of the weights with the snippets: forward once, backward twice. Attention, graphs and scans are not in it."""
-        once = sum(
-            p.numel()
-            for name, p in self.detector.named_parameters()
-            if p.dim() > 1 and not name.startswith(("names.", "f_branch.")) and "positions" not in name
-        )
-        return 3.0 * once * snippets
-
-    def seconds(self) -> float:
-        """Of one step."""
-        import torch
-
-        from trclip_vad.config import LossSettings
-        from trclip_vad.objective import terms, total
-
-        weights, begun = LossSettings(), time.perf_counter()
-        self.optimiser.zero_grad()
-        total(weights, terms(weights, self.batch, self.detector(self.batch))).backward()
-        self.optimiser.step()
-        if self.device == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter() - begun
+def on_cpu(batch: int, length: int, rounds: int, threads: int, rate: float) -> tuple[dict[str, Any], dict[str, str]]:
+    """The models by name, in turn."""
+    steps = {name: Step(*model, batch, length) for name, model in ON_CPU.items()}
+    best = dict.fromkeys(ON_CPU, float("inf"))
+    for _ in range(rounds):
+        for name, step in steps.items():
+            best[name] = min(best[name], step.seconds())
+    models = {name: row(step, best[name], batch * length, rate) for name, step in steps.items()}
+    del steps, step
+    for name, model in models.items():
+        model["gb"] = memory_of(name, batch, length, threads)
+    return models, {}
 
 
-def names() -> Any:
-    """Learned prompts through a random text tower of ViT-B/16's size."""
-    from transformers import CLIPTextConfig, CLIPTextModelWithProjection
+def on_gpu(batch: int, length: int, rounds: int, threads: int, rate: float) -> tuple[dict[str, Any], dict[str, str]]:
+    """The models by name, one after the other, each in both precisions; and why one does not run here."""
+    from rewrite.errors import TrclipError
 
-    from trclip_vad.prompts import PromptedNames
+    models, missing = {}, {}
+    for name, model in ON_GPU.items():
+        for precision in ("float32", "bfloat16"):
+            called = name if precision == "float32" else f"{name}_{precision}"
+            try:
+                step = Step(*model, batch, length, "cuda", precision)
+                step.once()
+            except TrclipError as error:
+                missing[name] = str(error)
+                continue
+            _, most, _ = machine.peak(step.once)
+            best = min(step.seconds() for _ in range(rounds))
+            models[called] = row(step, best, batch * length, rate) | {"gb": round(1e-9 * most, 2)}
+            del step
+    return models, missing
 
-    size = {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 12, "num_attention_heads": 8}
-    tower = CLIPTextModelWithProjection(CLIPTextConfig(**size, projection_dim=VISUAL, eos_token_id=49_407))
-    return PromptedNames(tower, [[1000 + i] for i in range(CLASSES)], 49_406, 49_407)
+
+def row(step: Step, seconds: float, snippets: int, rate: float) -> dict[str, Any]:
+    """What is said of a model, but for its memory."""
+    floor = step.multiplications(snippets) / rate
+    return {"seconds": round(seconds, 4), "parameters": step.parameters, "of_floor": round(seconds / floor, 2)}
+
+
+def epochs(batch: int, length: int) -> dict[str, Any]:
+    """An epoch of lgm_mamba clean with scan=triton in each precision, after one of a few steps that is not counted."""
+    import torch
+
+    from trclip_vad.batch import Batch
+
+    rows = torch.randn(NORMAL + ANOMALOUS, length, VISUAL)
+    target = torch.eye(CLASSES)[[0] * NORMAL + [1 + i % (CLASSES - 1) for i in range(ANOMALOUS)]]
+    half = batch // 2
+    places = []
+    for first in range(0, ANOMALOUS - half + 1, half):  # the smaller half is gone through once more
+        at = torch.arange(first, first + half)
+        places.append(torch.cat([at % NORMAL, NORMAL + at]))
+    mask = torch.ones(batch, length, dtype=torch.bool)
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        step = Step(*ON_GPU["lgm_mamba_clean"], batch, length, "cuda", precision)
+
+        def through(some: list[Any], step: Step = step) -> None:
+            for at in some:
+                step.once(Batch(None, None, mask, target[at], rows[at]).to("cuda"))
+
+        through(places[:2])
+        seconds = machine.seconds(partial(through, places), "cuda")
+        found[precision] = {"seconds": round(seconds, 3), "steps": len(places), "videos": len(rows)}
+    return found
 
 
 def multiplications_per_second(device: str) -> float:
     """Multiply-adds a second of one large matrix product."""
     import torch
 
-    one = torch.randn(2048, 2048, device=device)
-    best = float("inf")
-    for _ in range(5):
-        begun = time.perf_counter()
-        one @ one
-        if device == "cuda":
-            torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - begun)
-    return 2048**3 / best
+    size = 8192 if device == "cuda" else 2048
+    one = torch.randn(size, size, device=device)
+    return size**3 / min(machine.seconds(lambda: one @ one, device) for _ in range(5))
 
 
 def memory_of(name: str, batch: int, length: int, threads: int) -> float:
@@ -180,7 +179,7 @@ def memory_of(name: str, batch: int, length: int, threads: int) -> float:
     done = subprocess.run(
         [sys.executable, __file__, *asked], capture_output=True, text=True, check=True, env=environment
     )
-    return float(json.loads(done.stdout)["process_gb"])
+    return float(json.loads(done.stdout)["gb"])
 
 
 def memory_here(name: str, batch: int, length: int, threads: int) -> dict[str, float]:
@@ -188,25 +187,27 @@ def memory_here(name: str, batch: int, length: int, threads: int) -> dict[str, f
     import torch
 
     torch.set_num_threads(threads)
-    Step(name, batch, length).seconds()
-    lines = Path("/proc/self/status").read_text().splitlines()
-    peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024e-9
-    return {"process_gb": round(peak, 2)}
+    Step(*ON_CPU[name], batch, length).once()
+    return {"gb": round(1e-3 * machine.resident("VmHWM"), 2)}
 
 
 def table(found: dict[str, Any]) -> list[str]:
     """The figures as lines."""
     lines = [f"B={found['batch']}, T={found['length']}, {found['device']}, {found['threads']} threads"]
     lines.append(f"load when measured: {found['load']}")
-    lines.append(f"{'model':<28}{'s/step':>9}{'ratio':>8}{'of floor':>10}{'GB':>7}{'parameters':>13}")
+    lines.append(f"{'model':<36}{'s/step':>10}{'ratio':>8}{'of floor':>10}{'GB':>7}{'parameters':>13}")
     base = found["models"][BASE]["seconds"]
     for name, m in found["models"].items():
-        memory = f"{m['process_gb']:>7.2f}" if "process_gb" in m else f"{'':>7}"
         ratio = f"{m['seconds'] / base:>7.2f}x"
-        lines.append(f"{name:<28}{m['seconds']:>9.2f}{ratio}{m['of_floor']:>9.2f}x{memory}{m['parameters']:>13,}")
+        figures = f"{m['seconds']:>10.4f}{ratio}{m['of_floor']:>9.2f}x{m['gb']:>7.2f}{m['parameters']:>13,}"
+        lines.append(f"{name:<36}{figures}")
+    lines += [f"{name:<36}not here: {said}" for name, said in found["missing"].items()]
     lines.append(f"floor: multiplications of the weights at {found['multiplications_per_s'] / 1e9:.1f} G/s")
-    if found["device"] == "cpu":
-        lines.append("No GPU was asked for: nothing is said of one.")
+    for precision, e in found["epochs"].items():
+        rate = f"{e['steps'] / e['seconds']:.2f} steps/s"
+        lines.append(f"epoch of {e['videos']} videos, {precision}: {e['seconds']:.2f} s, {e['steps']} steps, {rate}")
+    if not found["epochs"]:
+        lines.append("No epoch was measured, and nothing is said of one: that takes --device cuda and scan=triton.")
     lines += [f"bar {name}: {'holds' if held else 'MISSED'}" for name, held in found["bars"].items()]
     return lines
 

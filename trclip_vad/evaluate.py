@@ -93,7 +93,7 @@ def load(run: Path, trained: dict[str, Any]) -> Detector:
 
     config = revive(Config, trained["asked"]["config"], "config")
     model = config.model
-    if model.lgm_mamba.scan == "mamba_ssm":
+    if model.lgm_mamba.scan in ("triton", "mamba_ssm"):
         model = replace(model, lgm_mamba=replace(model.lgm_mamba, scan="chunked"))
     weights = checkpoint.load_weights(run / checkpoint.WEIGHTS)
     classes = weights.pop(checkpoint.CLASSES, None)

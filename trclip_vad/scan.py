@@ -1,4 +1,4 @@
-"""The selective scan (Gu and Dao, 2023): one meaning, four ways to compute it, chosen by name and never silently.
+"""The selective scan (Gu and Dao, 2023): one meaning, five ways to compute it, chosen by name and never silently.
 
     h_t = exp(delta_t A) * h_{t-1} + (delta_t u_t) B_t,    y_t = C_t h_t + skip * u_t,    h_0 = state or 0
 
@@ -17,6 +17,7 @@ from rewrite.errors import ModelError, SettingError
 from rewrite.settings import pick
 from trclip_vad.scan_chunked import chunked
 from trclip_vad.scan_native import native
+from trclip_vad.scan_triton import triton
 
 Scan = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 
@@ -61,7 +62,7 @@ def mamba_ssm(
     try:
         from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
     except ImportError as error:
-        todo = "Install it on a CUDA machine (pip install '.[mamba]'), or choose scan=native or scan=chunked."
+        todo = "Choose scan=triton on a GPU, scan=native on a CPU, or install it (pip install '.[mamba]')."
         raise ModelError("scan mamba_ssm", f"the package has no usable kernel here ({error})", todo) from error
     if not u.is_cuda:
         todo = "Choose scan=native or scan=chunked."
@@ -72,7 +73,13 @@ def mamba_ssm(
     return y.transpose(1, 2), last
 
 
-SCANS: dict[str, Scan] = {"reference": reference, "chunked": chunked, "native": native, "mamba_ssm": mamba_ssm}
+SCANS: dict[str, Scan] = {
+    "reference": reference,
+    "chunked": chunked,
+    "native": native,
+    "triton": triton,
+    "mamba_ssm": mamba_ssm,
+}
 
 
 def scan_called(name: str) -> Scan:

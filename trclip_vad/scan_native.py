@@ -37,7 +37,7 @@ def native(
     """
     given = {(x.dtype, x.device.type) for x in (u, delta, A, B_t, C_t, skip, state) if x is not None}
     if given not in ({(torch.float32, "cpu")}, {(torch.float64, "cpu")}):
-        todo = "Choose scan=chunked, or scan=mamba_ssm on CUDA."
+        todo = "Choose scan=chunked, or scan=triton on CUDA."
         kinds = ", ".join(sorted(f"{dtype} on {place}" for dtype, place in given))
         raise SettingError("scan native", f"takes float32 or float64 on a CPU, not {kinds}", todo)
     h = u.new_zeros(u.shape[0], *A.shape) if state is None else state

@@ -60,7 +60,7 @@ def train(config: Config, out: Path, seed: int = 0, reporter: Reporter = Silent(
         and config.model.temporal == "lgm_mamba"
         and config.model.lgm_mamba.scan == "native"
     ):
-        todo = "Set model.lgm_mamba.scan=chunked, or mamba_ssm where that is installed."
+        todo = "Set model.lgm_mamba.scan=triton, or chunked where there is no Triton."
         raise SettingError("model.lgm_mamba.scan=native", "runs on a CPU, and this machine trains on its GPU", todo)
     reporter = reporter if parallel.main else Silent()
     sealed = manifest.is_sealed(out)

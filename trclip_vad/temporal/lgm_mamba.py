@@ -41,8 +41,8 @@ class LGMMamba(lgt.LGT):
     dropout: float | None = setting(None, "share of the Mambas' inputs set to zero while training; published: 0.05")
     bidirectional: bool | None = setting(None, "the second Mamba of each pair runs backwards; published: false")
     multi_scale: bool | None = setting(None, "the multi-scale network at the end; false leaves it out")
-    scan: Literal["native", "chunked", "reference", "mamba_ssm"] = setting(
-        "native", "how the scan is computed: native needs a C++ compiler, mamba_ssm a CUDA device, chunked neither"
+    scan: Literal["native", "chunked", "reference", "triton", "mamba_ssm"] = setting(
+        "native", "how the scan is computed: native needs a C++ compiler, triton and mamba_ssm a GPU, chunked neither"
     )
 
     def __post_init__(self) -> None:
