@@ -72,7 +72,8 @@ def measure(recipe: str, arms: list[str], seeds: int, data: Path, encoder: Path,
             seconds = round(time.monotonic() - begun, 1) if trained else None
             runs.append({"seed": seed, "seconds": seconds, "held_out": kept, **evaluate(run, reporter)})
         over = {name: over_seeds([run[name]["value"] for run in runs]) for name in SHOWN}
-        found[arm] = {"runs": runs, "over_seeds": over, "fine": fine(runs)}
+        own_c = {name: over_seeds([run["c_branch"][name]["value"] for run in runs]) for name in SHOWN}
+        found[arm] = {"runs": runs, "over_seeds": over, "c": own_c, "fine": fine(runs)}
     folders = {arm: [out / f"{recipe}-{encoder.name}-{arm}-{seed}" for seed in range(seeds)] for arm in found}
     return {
         "recipe": recipe,
@@ -121,7 +122,7 @@ def fine(runs: list[dict[str, Any]]) -> dict[str, Any] | None:
         **{name: over_seeds([b[name]["value"] for b in branches]) for name in SHOWN},
         "map_13": over_seeds([b["detection"]["map_13"] for b in branches]),
         "map_legacy": over_seeds([b["detection"]["map_legacy"] for b in branches]),
-        "per_class_c": {name: over_seeds([run["per_class"][name] for run in runs])["mean"] for name in classes},
+        "per_class": {name: over_seeds([run["per_class"][name] for run in runs])["mean"] for name in classes},
         "per_class_f": {name: over_seeds([b["per_class"][name] for b in branches])["mean"] for name in classes},
     }
 
@@ -166,7 +167,7 @@ def control(bank: Path) -> dict[str, float | None]:
 
 def table(found: dict[str, Any]) -> list[str]:
     """The figures as lines."""
-    lines = [f"{found['recipe']} ({found['temporal']}), {found['encoder']}; C-branch"]
+    lines = [f"{found['recipe']} ({found['temporal']}), {found['encoder']}; the score"]
     lines.append(f"{'':<12}{'seed':>6}{'seconds':>9}" + "".join(f"{shown:>24}" for shown in SHOWN.values()))
     for arm, rows in found["arms"].items():
         for run in rows["runs"]:
@@ -184,13 +185,14 @@ def table(found: dict[str, Any]) -> list[str]:
                 f"  {shown:<8}{spread(difference['over_seeds'][name]):>26}{spread(difference['over_videos'][name]):>26}"
             )
     for arm, rows in found["arms"].items():
+        lines.append(f"{arm} C-branch: " + ", ".join(f"{shown} {spread(rows['c'][n])}" for n, shown in SHOWN.items()))
         if rows["fine"] is not None:
             cells = ", ".join(f"{shown} {spread(rows['fine'][name])}" for name, shown in SHOWN.items())
             lines.append(f"{arm} F-branch: {cells}, 13-class mAP@IoU 0.1-0.5 {spread(rows['fine']['map_13'])}")
     own = found["arms"][found["temporal"]]["fine"]
     if own is not None:
-        lines.append(f"{found['temporal']}, AUC within the videos of a class, C-branch / F-branch:")
-        lines += [f"  {n:<14}{v:>8.3f} /{own['per_class_f'][n]:>7.3f}" for n, v in own["per_class_c"].items()]
+        lines.append(f"{found['temporal']}, AUC within the videos of a class, the score / F-branch:")
+        lines += [f"  {n:<14}{v:>8.3f} /{own['per_class_f'][n]:>7.3f}" for n, v in own["per_class"].items()]
     lines += [f"bar {name}: {'holds' if held else 'MISSED'}" for name, held in found["bars"].items()]
     return lines
 

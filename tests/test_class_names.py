@@ -21,11 +21,12 @@ from trclip_vad import clip as towers
 from trclip_vad.batch import Batch
 from trclip_vad.class_names import names_of, words
 from trclip_vad.config import ClassSettings
-from trclip_vad.evaluate import evaluate, load
+from trclip_vad.evaluate import evaluate
 from trclip_vad.fit import Fit
 from trclip_vad.paired import Paired, open_paired
 from trclip_vad.prompts import ResidualNames
 from trclip_vad.recipes import configure
+from trclip_vad.reopen import load
 from trclip_vad.sampling import whole
 from trclip_vad.score import score
 from trclip_vad.train import train

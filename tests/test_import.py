@@ -28,13 +28,14 @@ from trclip_vad.clip import IMAGE_ENCODERS
 from trclip_vad.config import ModelSettings
 from trclip_vad.datasets.folder import Folder
 from trclip_vad.encoders import ENCODERS, PooledEncoder
-from trclip_vad.evaluate import evaluate, load, table
+from trclip_vad.evaluate import evaluate, table
 from trclip_vad.import_checkpoint import CLASSES, import_checkpoint
 from trclip_vad.published import laid_out, read_published
 from trclip_vad.published_names import TRCLIP, UNUSED, VADCLIP, ours, spare, system_of
 from trclip_vad.recipes import configure
 from trclip_vad.released_features import visual_store
 from trclip_vad.released_text import text_bank
+from trclip_vad.reopen import load
 from trclip_vad.score import score
 
 WIDTH, TEXT, STATES = 32, 24, 4

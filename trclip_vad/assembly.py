@@ -82,6 +82,7 @@ def build(
         LENGTH if published else 0,
         prior,
         settings.bins,
+        settings.judge == "both",
     )
 
 

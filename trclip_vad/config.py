@@ -58,6 +58,9 @@ class ModelSettings:
     lgt: LGT = setting(LGT(), "settings of temporal=lgt")
     lgm_mamba: LGMMamba = setting(LGMMamba(), "settings of temporal=lgm_mamba")
     bins: int = setting(0, "a longer video is judged in so many bins of neighbours; 0: snippet by snippet")
+    judge: Literal["c", "both"] = setting(
+        "c", "whose word the score is: c: the C-branch, as published; both: the mean log odds of C- and F-branch"
+    )
     fusion: str = setting("concat", "a name of FUSIONS: how frames and captions become one")
     scale: float = setting(
         0.0, "factor of the captions' vectors; 0: sqrt(E) for unit vectors, 1 for others and as published"
@@ -151,5 +154,7 @@ class Config:
             raise ValueError("the share of validation must lie in [0, 1)")
         if self.select not in ("auc", "ap", "splice", "last"):
             raise ValueError("select must be auc, ap, splice or last")
+        if self.model.judge == "both" and self.classes.encoder == "none":
+            raise ValueError("model.judge=both needs an F-branch: set classes.encoder first")
         if self.select != "last" and self.validation == 0:
             raise ValueError("without validation only the last epoch can be kept: set select=last first")

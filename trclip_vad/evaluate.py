@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rewrite import manifest
-from rewrite.errors import CorpusError, SettingError
+from rewrite.errors import SettingError
 from rewrite.lock import one_writer
 from rewrite.reporter import Reporter, Silent
-from rewrite.settings import revive
-from trclip_vad import checkpoint
-from trclip_vad.assembly import Widths, build
 from trclip_vad.batch import STRIDE
-from trclip_vad.config import Config
-from trclip_vad.paired import Paired, open_paired
+from trclip_vad.paired import Paired
+from trclip_vad.reopen import data_of, load
 from trclip_vad.sampling import whole
 
 if TYPE_CHECKING:
@@ -45,9 +42,9 @@ def evaluate(
         resamples: draws of the bootstrap over videos.
 
     Returns:
-        `{"auc", "ap", "ano_auc"}` of the C-branch, each `{"value", "low", "high"}` (95 %), `more` measures of it,
-        `per_class` AUC, `f_branch` with the same and its mAP, counts, and `opened`, how often this run has met the
-        test set.
+        `{"auc", "ap", "ano_auc"}` of the score, each `{"value", "low", "high"}` (95 %), `more` measures of it and
+        `per_class` AUC; `c_branch` and `f_branch` with the same, of the second mAP too; counts, and `opened`, how often
+        this run has met the test set.
 
     Raises:
         CorpusError: the run or its data is missing, unfinished, edited, or does not belong to the other.
@@ -58,11 +55,14 @@ def evaluate(
     test = data_of(run, trained, "test", bank, features)
     with one_writer(run):
         opened = _opened(run) + 1
-        outputs = _infer(load(run, trained), test, reporter)
+        detector = load(run, trained)
+        outputs = _infer(detector, test, reporter)
         reporter.say(f"Measuring, {resamples} draws of the bootstrap over videos.")
+        measured = _measure(test, [one.scores for one in outputs], resamples)
         found = {
-            **_measure(test, [scores for scores, _ in outputs], resamples),
-            "f_branch": _fine(test, [classes for _, classes in outputs], resamples),
+            **measured,
+            "c_branch": _measure(test, [one.c for one in outputs], resamples) if detector.both else measured,
+            "f_branch": _fine(test, [one.classes for one in outputs], resamples),
             "videos": len(test.names),
             "frames": sum(test.frames),
             "run_id": trained["run_id"],
@@ -72,108 +72,21 @@ def evaluate(
             "opened": opened,
         }
         rows = (
-            {"video": name, "labels": labels, "scores": [float(s) for s in scores]}
-            for name, labels, (scores, _) in zip(test.names, test.labels, outputs, strict=True)
+            {"video": name, "labels": labels, "scores": [float(s) for s in judged.scores]}
+            for name, labels, judged in zip(test.names, test.labels, outputs, strict=True)
         )
         manifest.write_atomic(run / SCORES, manifest.jsonl_chunks(rows))
         manifest.write_atomic(run / REPORT, manifest.json_bytes(found))
     return found
 
 
-def load(run: Path, trained: dict[str, Any]) -> Detector:
-    """The detector of a sealed run, in eval mode on the CPU. Its class features are those that training ended with.
-
-    A scan that runs on a GPU alone is computed in chunks here: the same function of the same weights.
-
-    Raises:
-        CorpusError: its weights do not fit its config.
-    """
-    from trclip_vad.prior import ClassPrior
-    from trclip_vad.prompts import FixedNames
-
-    config = revive(Config, trained["asked"]["config"], "config")
-    model = config.model
-    if model.lgm_mamba.scan in ("triton", "mamba_ssm"):
-        model = replace(model, lgm_mamba=replace(model.lgm_mamba, scan="chunked"))
-    weights = checkpoint.load_weights(run / checkpoint.WEIGHTS)
-    classes = weights.pop(checkpoint.CLASSES, None)
-    weights = {name: tensor for name, tensor in weights.items() if not name.startswith("names.")}
-    widths = Widths(
-        visual=trained["visual_width"],
-        text=trained["text_width"],
-        unit=(trained["encoder"] or {}).get("norm") == "unit",
-        classes=0 if classes is None else classes.shape[1],
-    )
-    vectors = weights.get("prior.vectors")
-    prior = None if vectors is None else ClassPrior(vectors, config.classes.prior, config.classes.temperature)
-    detector = build(model, widths, prior=prior)
-    try:
-        detector.load_state_dict(weights)
-    except RuntimeError as error:
-        what = f"does not fit its config ({str(error).splitlines()[0]})"
-        raise CorpusError(run / checkpoint.WEIGHTS, what, "Train again.") from error
-    detector.names = None if classes is None else FixedNames(classes)
-    return detector.eval()
-
-
-def data_of(
-    run: Path, trained: dict[str, Any], split: str, bank: Path | None = None, features: Path | None = None
-) -> Paired:
-    """A split of what a run was trained on; of what is given, for an imported run, if that can be read by it.
-
-    Raises:
-        CorpusError: it is not where it was, or is not what the run was trained on.
-        SettingError: an imported run is given too little or too much.
-    """
-    if "imported" in trained["asked"]:
-        return _fitting(run, trained, split, bank, features)
-    config = revive(Config, trained["asked"]["config"], "config")
-    places = checkpoint.read_places(run)
-    given = {"bank": bank, "features": features}
-    found: dict[str, Path | None] = {}
-    for name, shown in (("bank", "text bank"), ("features", "features")):
-        if f"{name}_id" not in trained["asked"]:
-            if given[name] is not None:
-                raise SettingError(f"--{name}", f"is of no use to {run}, which was trained without", "Leave it out.")
-            found[name] = None
-            continue
-        place = given[name] or Path(places.get(name, ""))
-        if given[name] is None and (name not in places or not place.is_dir()):
-            raise CorpusError(run, f"its {shown} is not where it was", f"Give its folder by --{name}.")
-        found[name] = place
-    data = open_paired(found["bank"], found["features"], split, config.text.missing)
-    for name, value in data.ids.items():
-        if value != trained["asked"][name]:
-            kind = name.removesuffix("_id")
-            raise CorpusError(found[kind] or run, f"is not the {kind} this run was trained on", f"Give it by --{kind}.")
-    return data
-
-
-def _fitting(run: Path, trained: dict[str, Any], split: str, bank: Path | None, features: Path | None) -> Paired:
-    """Data for an imported run, which is bound to none. Where it came from is for the user to know."""
-    for name, place in (("bank", bank), ("features", features)):
-        width = trained["text_width" if name == "bank" else "visual_width"]
-        if width and place is None:
-            raise SettingError(f"--{name}", f"is not given, and the imported {run} names none", "Give its folder.")
-        if place is not None and not width:
-            raise SettingError(f"--{name}", f"is of no use to {run}, which reads none", "Leave it out.")
-    config = revive(Config, trained["asked"]["config"], "config")
-    data = open_paired(bank, features, split, config.text.missing)
-    if list(data.classes) != trained["labels"]:
-        raise CorpusError(data.folder, f"has other classes than {run}", "Give data of the run's own data set.")
-    for part, width in ((data.bank, trained["text_width"]), (data.features, trained["visual_width"])):
-        if part is not None and part.width != width:
-            what = f"has vectors of width {part.width}, and {run} reads {width}"
-            raise CorpusError(part.folder, what, "Give those of the published encoder.")
-    return data
-
-
 def table(found: dict[str, Any]) -> list[str]:
     """An evaluation as lines for people."""
     made = "imported" if found["seed"] is None else f"seed {found['seed']}"
     lines = [f"{found['recipe']}, {made}: {found['videos']} test videos, {found['frames']} frames"]
-    for branch, measured in (("C-branch", found), ("F-branch", found["f_branch"])):
-        if measured is None:
+    branches = {"score": found, "C-branch": found["c_branch"], "F-branch": found["f_branch"]}
+    for branch, measured in branches.items():
+        if measured is None or (branch == "C-branch" and measured["auc"] == found["auc"]):
             continue
         lines.append(f"  {branch}")
         for name, shown in (("auc", "AUC"), ("ap", "AP"), ("ano_auc", "Ano-AUC")):
@@ -201,11 +114,19 @@ def _opened(run: Path) -> int:
         return 0
 
 
-def _infer(detector: Detector, test: Paired, reporter: Reporter) -> list[tuple[np.ndarray, np.ndarray | None]]:
-    """Per video its scores (T,), and the classes' probabilities (T, C), of the whole video at once.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A whole video: its scores and the C-branch's, (T,) each, and the classes' probabilities (T, C), if any.
 
     In float64: in float32 every logit above 17 is a score of 1, and the surest frames would all be tied.
     """
+
+    scores: np.ndarray
+    c: np.ndarray
+    classes: np.ndarray | None
+
+
+def _infer(detector: Detector, test: Paired, reporter: Reporter) -> list[Judged]:
     import torch
 
     found = []
@@ -213,7 +134,9 @@ def _infer(detector: Detector, test: Paired, reporter: Reporter) -> list[tuple[n
         for index in range(len(test.names)):
             outputs = detector.infer(whole(test, index))
             classes = None if outputs.aligned is None else torch.softmax(outputs.aligned[0].double(), dim=1).numpy()
-            found.append((torch.sigmoid(outputs.logits[0].double()).numpy(), classes))
+            assert outputs.judged is not None, "infer judges"
+            scores, c = (torch.sigmoid(logits[0].double()).numpy() for logits in (outputs.judged, outputs.logits))
+            found.append(Judged(scores, c, classes))
             step.advance()
     return found
 

@@ -18,14 +18,16 @@ class Outputs:
     """What a forward pass gives. All of it is meaningless on padding.
 
     Attributes:
-        logits: (B, T) of the C-branch; the anomaly score is their sigmoid.
+        logits: (B, T) of the C-branch.
         aligned: (B, T, C) alignment map of the F-branch; a snippet's classes are its softmax. None without F-branch.
         classes: (C, F) class features before a video colours them; None without F-branch.
+        judged: (B, T), the anomaly score is their sigmoid. Of `infer` alone.
     """
 
     logits: torch.Tensor
     aligned: torch.Tensor | None = None
     classes: torch.Tensor | None = None
+    judged: torch.Tensor | None = None
 
     def split(self, parts: int) -> list[Outputs]:
         """Of a batch that was joined of so many of one size, each one's own."""
@@ -45,6 +47,7 @@ class Detector(nn.Module):
         names: called without arguments, (C, E) features of the class names; None without F-branch.
         bins: a longer video is judged in so many, each answering for its snippets; 0: snippet by snippet.
         prior: what captions say of the classes by themselves, heard when a video is judged; None: unheard.
+        both: the score is the mean log odds of both branches; else it is the C-branch's alone, as published.
         length: every video is padded to so many snippets and longer ones are cut into chunks, as published; 0: no.
     """
 
@@ -59,6 +62,7 @@ class Detector(nn.Module):
         length: int = 0,
         prior: ClassPrior | None = None,
         bins: int = 0,
+        both: bool = False,
     ) -> None:
         super().__init__()
         self.visual, self.text, self.fusion = visual, text, fusion
@@ -66,6 +70,7 @@ class Detector(nn.Module):
         self.length = length
         self.prior = prior
         self.bins = bins
+        self.both = both
 
     def forward(self, batch: Batch, classes: bool = True) -> Outputs:
         """A batch through both branches, fusion, and both heads; without `classes` the F-branch is not asked."""
@@ -88,13 +93,16 @@ class Detector(nn.Module):
         """
         training = self.training
         self.eval()
-        logits, aligned, named = self._infer(video, classes)
+        logits, aligned, named = self._infer(video, classes or self.both)
         self.train(training)
+        judged = logits
+        if self.both and aligned is not None:
+            judged = (logits + log_odds(aligned)) / 2
         if self.prior is not None and video.text is not None and video.covered is not None:
             odds, likeness = self.prior(video.text, video.covered)
-            logits = logits + odds
+            logits, judged = logits + odds, judged + odds
             aligned = None if aligned is None else aligned + likeness
-        return Outputs(logits, aligned, named)
+        return Outputs(logits, aligned, named, judged)
 
     def _infer(self, video: Batch, classes: bool) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
         """Logits (1, T), the alignment map (1, T, C), and the classes' features."""
@@ -112,4 +120,11 @@ class Detector(nn.Module):
 
     def scores(self, video: Batch) -> torch.Tensor:
         """Anomaly scores (T,) in [0, 1] of one whole video (B = 1)."""
-        return torch.sigmoid(self.infer(video, classes=False).logits[0])
+        judged = self.infer(video, classes=False).judged
+        assert judged is not None, "infer judges"
+        return torch.sigmoid(judged[0])
+
+
+def log_odds(aligned: torch.Tensor) -> torch.Tensor:
+    """Of any anomaly against normal, (..., C) -> (...): log sum_{c > 0} exp(M_c) - M_0."""
+    return aligned[..., 1:].logsumexp(dim=-1) - aligned[..., 0]

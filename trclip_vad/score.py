@@ -14,7 +14,7 @@ from rewrite.records import text_id
 from rewrite.reporter import Reporter, Silent
 from rewrite.settings import setting
 from trclip_vad.batch import STRIDE
-from trclip_vad.evaluate import load
+from trclip_vad.reopen import load
 from trclip_vad.score_input import Whole, read_inputs
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ def score(
 def _row(video: Whole, found: Outputs, labels: Sequence[str], settings: ScoreSettings) -> dict[str, Any]:
     import torch
 
-    scores = torch.sigmoid(found.logits[0]).numpy()
+    assert found.judged is not None, "infer judges"
+    scores = torch.sigmoid(found.judged[0]).numpy()
     covered = video.batch.covered
     row: dict[str, Any] = {
         "video": video.name,
