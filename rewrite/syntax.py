@@ -37,6 +37,8 @@ class Grammar:
     irregular: frozenset[str]
     parts: frozenset[str]
     particles: frozenset[str]
+    outcomes: frozenset[str]
+    numbered: frozenset[str]
     numbers: frozenset[str]
 
 
@@ -73,7 +75,10 @@ def grammar(extend: str = "") -> Grammar:
         | frozenset(["a", "an", "half", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]),
         **{
             name: frozenset(lists[name].split())
-            for name in ("passive", "possessing", "bare", "irregular", "parts", "particles", "several")
+            for name in (
+                *("passive", "possessing", "bare", "irregular", "parts", "particles", "several"),
+                *("outcomes", "numbered"),
+            )
         },
     )
 
@@ -115,6 +120,10 @@ def tags(text: str, extend: str = "") -> str:
             letter = "N"
         elif word == "one" and last == "D" and words[place + 1 : place + 2] and words[place + 1].endswith("ing"):
             letter = "N"  # "the one sitting there"
+        elif letter == "D" and last == "N" and _names(words, place, found, known):
+            letter = "N"  # "the taller one", "bed nine"
+        elif last in ("N", "R") and _outcome(words, place, following, found, known):
+            letter = "X"  # "wrenches the pipe loose", "takes him hostage"
         elif word in _BEHIND and last == "N" and following in "SJAC" and following:
             letter = "X"  # "it hits the car behind"
         elif word in _BEHIND and last in "NV" and not following and _past(reading, place + 1, first, known):
@@ -145,6 +154,24 @@ def tags(text: str, extend: str = "") -> str:
             letter = "V" if _verb(reading, place, following, found, known) else "N"
         found.append(letter)
     return "".join(found)
+
+
+def _names(words: tuple[str, ...], place: int, found: list[str], known: Grammar) -> bool:
+    """Whether a count tells which one: behind what is numbered ("bed nine"), or behind an adjective ("the taller one")."""
+    if words[place] != "one":
+        return words[place - 1] in known.numbered and (words[place] in known.numbers or words[place][0].isdigit())
+    begin = place - 1
+    while begin > 0 and found[begin] == "N":
+        begin -= 1
+    return found[begin] == "D" and found[begin - 1 : begin] != ["P"]
+
+
+def _outcome(words: tuple[str, ...], place: int, following: str, found: list[str], known: Grammar) -> bool:
+    """Whether a word behind an object tells what becomes of it."""
+    if words[place] == "face":
+        return words[place + 1 : place + 2] in (("down",), ("up",), ("first",))
+    ends = following in ("P", "X", "J", "S", "C", "W") or words[place + 1 : place + 2] == ("until",)
+    return words[place] in known.outcomes and ends and "V" in found
 
 
 def _leaves(words: tuple[str, ...], place: int, last: str, following: str) -> bool:
@@ -202,7 +229,8 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
         return last in "NRXWJCSV" and (following != "" or last in "NRW" or (listed and last != "S"))
     if last == "A":
         return False
-    plural = last == "N" and (before in _PLURALS or (before.endswith("s") and before != lemmas[place - 1]))
+    plural = last == "N" and (before in _PLURALS or before.endswith("men") or _plural(reading, place - 1))
+    plural = plural or (last == "N" and word == lemma and _several_do(reading, place, found))
     strange = following in ("D", "R") and not word.endswith(("ss", "us"))  # no dictionary knows it
     if word.endswith("s") and (word != lemma or strange):
         if last == "N" and _counted(reading, place, found, known):
@@ -213,10 +241,15 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
             return False
         if plural and not listed:
             return False
+        leads = following == "X" and last in "NW" and words[place + 1] in known.particles and not _told(found)
         if noun:
-            return last in "NRWX" and following in ("D", "R")
+            return last in "NRWX" and (following in ("D", "R") or leads)
+        if leads and not plural:
+            return True  # "the clown hands out balloons"
         if last in "NRWX":
             return (listed and (not plural or following in _CLOSED)) or following in ("D", "R")
+        if last == "J" and acted and following in ("D", "R"):
+            return True  # "and seals the lid"
         return last in "JCV" and listed and acted and (following != "" or last == "J")
     asked = any(w in ("do", "does", "did") for w in words[max(0, place - 5) : place]) and "V" not in found[-4:]
     if listed and word == lemma and last in "NR" and asked:
@@ -234,6 +267,21 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
         like = words[earlier] == lemmas[earlier] and before not in ("", "or")  # "cut the chain, load the moped"
         return like or (following in ("D", "R", "P", "X") and before != ",")
     return False
+
+
+def _plural(reading: Reading, place: int) -> bool:
+    return reading.words[place].endswith("s") and reading.words[place] != reading.lemmas[place]
+
+
+def _several_do(reading: Reading, place: int, found: list[str]) -> bool:
+    """Whether several, told of by where they are, wait for their verb: "teenagers in the balcony pelt"."""
+    begin = place
+    while begin > 0 and found[begin - 1] in "DNP":
+        begin -= 1
+    end = begin
+    while end < place and found[end] in "DN":
+        end += 1
+    return begin < end < place and (_plural(reading, end - 1) or reading.words[end - 1] in _PLURALS)
 
 
 def _counted(reading: Reading, place: int, found: list[str], known: Grammar) -> bool:
