@@ -61,6 +61,7 @@ class _Clause:
     fronted: bool
     sentence: int
     goes_on: bool = False  # joined by "and" to a clause of its kind
+    named: Unit | None = None  # the first noun in it
     units: list[Unit] = field(default_factory=list)
     end: int = 0
 
@@ -81,6 +82,8 @@ def timeline(text: str, extend: str = "") -> Timeline:
         # So does one that an empty verb brings in: "has a chat".
         if _denied(words, letters, clause.begin, unit.place):
             continue
+        if letters[unit.place + unit.length - 1] == "N" and letters[unit.place + unit.length :][:1] != "N":
+            clause.named = clause.named or unit
         doing = not unit.concepts.isdisjoint(acts)
         held = clause.kind in ("after", "before") or "A" in letters[clause.begin : unit.place]
         empty = all(u.lemma in _EMPTY for u in clause.units)
@@ -90,6 +93,9 @@ def timeline(text: str, extend: str = "") -> Timeline:
             or (doing and letters[unit.place] == "A")
         ):
             clause.units.append(unit)
+    for clause in clauses:
+        if clause.named and not clause.units and _verbless(clause, letters, clause.end + 1):
+            clause.units.append(clause.named)  # "after the whistle"
     return Timeline(tuple(_line(clauses)), tuple(marks))
 
 
@@ -133,11 +139,14 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
             if kind in ("after", "before"):
                 marks.append(place)
             joined = [w for w in words[max(0, place - 2) : place] if w != ","][-1:]
-            fronted = starts or joined in (["and"], ["but"])
+            fronted = starts or joined in (["and"], ["but"]) or _measured(reading, letters, clauses[-1].begin, place, stretches)
             clauses.append(_Clause(kind, place, fronted, sentence))
+            if (end := _named(letters, place + length)) is not None:
+                clauses.append(_Clause("main", end, False, sentence))  # "after the whistle the keeper runs"
         elif words[place] == "," or (letter == "J" and words[place] != ","):
             last = clauses[-1]
-            goes_on = words[place] != "," and last.kind != "main"  # "after he had hit her and run"
+            # "After he had hit her and run", but not "hits him after the whistle and runs".
+            goes_on = words[place] != "," and last.kind != "main" and not _verbless(last, letters, place)
             kind = last.kind if goes_on else "main"
             clauses.append(_Clause(kind, place, last.fronted and goes_on, sentence, goes_on))
         elif words[place] == "by" and letters[place + 1 : place + 2] == "V":
@@ -156,6 +165,27 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
     for one, other in zip(clauses, [*clauses[1:], None], strict=True):
         one.end = len(words) - 1 if other is None else max(one.begin, other.begin - 1)
     return clauses, marks
+
+
+def _verbless(clause: _Clause, letters: str, end: int) -> bool:
+    """Whether what a word of order opens is told by a noun alone."""
+    return clause.kind in ("after", "before") and "V" not in letters[clause.begin : end] and "A" not in letters[clause.begin : end]
+
+
+def _named(letters: str, place: int) -> int | None:
+    """Where the main clause begins behind "after the whistle", if it follows without a comma."""
+    end = place
+    while letters[end : end + 1] == "D":
+        end += 1
+    while letters[end : end + 1] == "N":
+        end += 1
+    return end if end > place and letters[end - 1] == "N" and letters[end : end + 1] in ("D", "R") else None
+
+
+def _measured(reading: Reading, letters: str, begin: int, place: int, stretches: frozenset[str]) -> bool:
+    """Whether only a stretch of time stands in front: "fifteen minutes after closing, ..."."""
+    before = range(begin, place)
+    return all(letters[p] in "DNXJS" for p in before) and any(reading.lemmas[p] in stretches for p in before)
 
 
 def _cleft(words: tuple[str, ...], clauses: list[_Clause], sentence: int) -> bool:
