@@ -144,6 +144,8 @@ def tags(text: str, extend: str = "") -> str:
             letter = "N"  # "a nursing home"
         elif word == "till" and last in "NXRV":
             letter = "C"
+        elif word == "once" and words[max(0, place - 1)] == "at":
+            letter = "X"
         elif (word == "at" and words[place + 1 : place + 2] == ("once",)) or (word == "all" and following == "P"):
             letter = "X"
         elif letter == "D" and following in ("A", "S") and (word in known.parts or word[0].isdigit()):
@@ -230,6 +232,8 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
     if last == "A":
         return False
     plural = last == "N" and (before in _PLURALS or before.endswith("men") or _plural(reading, place - 1))
+    if plural and word != lemma and words[max(0, place - 2)] == "of" and words[max(0, place - 3)] in known.parts:
+        plural = False  # "a group of welders blocks a train"
     plural = plural or (last == "N" and word == lemma and _several_do(reading, place, found))
     strange = following in ("D", "R") and not word.endswith(("ss", "us"))  # no dictionary knows it
     if word.endswith("s") and (word != lemma or strange):

@@ -31,6 +31,7 @@ class Event:
         kind: of its clause: main, first, after, before, when, while, or beside (a relative clause, a reason).
         loose: whether it was moved in front of one act only; the acts before that one are not compared with it.
         sentence: number of its sentence.
+        listed: whether it stands in a main clause as a verb with no auxiliary, one of a row that is told in its order.
     """
 
     unit: Unit
@@ -39,6 +40,7 @@ class Event:
     kind: str
     loose: bool
     sentence: int
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ def timeline(text: str, extend: str = "") -> Timeline:
             clause.named = clause.named or unit
         doing = not unit.concepts.isdisjoint(acts)
         held = clause.kind in ("after", "before") or "A" in letters[clause.begin : unit.place]
+        held = held or words[clause.begin] == "during"
         empty = all(u.lemma in _EMPTY for u in clause.units)
         if (
             verb
@@ -96,7 +99,7 @@ def timeline(text: str, extend: str = "") -> Timeline:
     for clause in clauses:
         if clause.named and not clause.units and _verbless(clause, letters, clause.end + 1):
             clause.units.append(clause.named)  # "after the whistle"
-    return Timeline(tuple(_line(clauses)), tuple(marks))
+    return Timeline(tuple(_line(clauses, letters)), tuple(marks))
 
 
 def _denied(words: tuple[str, ...], letters: str, begin: int, place: int) -> bool:
@@ -143,6 +146,9 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
             clauses.append(_Clause(kind, place, fronted, sentence))
             if (end := _named(letters, place + length)) is not None:
                 clauses.append(_Clause("main", end, False, sentence))  # "after the whistle the keeper runs"
+        elif words[place] == "during":
+            clauses.append(_Clause("while", place, starts, sentence))
+            clauses.append(_Clause("main", _phrase_end(letters, place + 1), False, sentence))
         elif words[place] == "," or (letter == "J" and words[place] != ","):
             last = clauses[-1]
             # "After he had hit her and run", but not "hits him after the whistle and runs".
@@ -155,6 +161,9 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
             clauses.append(_Clause("beside", place, False, sentence))  # what for
         elif words[place] == "that" and letter in "WC" and _cleft(words, clauses, sentence):
             clauses.append(_Clause("main", place, False, sentence))  # "it was only then that he left"
+        elif words[place] in ("already", "just") and letters[place - 1 : place] == "A" and _over(words, place, clauses):
+            marks.append(place)  # "but the baby has just been lifted out"
+            clauses[-1].kind = "first"
         elif letter == "W" or letter == "C":
             after_comma = place > 0 and words[place - 1] == "," and "had" not in words[place + 1 : place + 3]
             goes_on = (letter == "W" and after_comma) or words[place] == "so"
@@ -167,6 +176,12 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
     return clauses, marks
 
 
+def _over(words: tuple[str, ...], place: int, clauses: list[_Clause]) -> bool:
+    """Whether a main clause tells what is over by the time of the clause in front of it."""
+    perfect = words[place - 1] in ("has", "have", "had")
+    return perfect and len(clauses) > 1 and clauses[-1].kind == "main" and clauses[-1].sentence == clauses[-2].sentence
+
+
 def _verbless(clause: _Clause, letters: str, end: int) -> bool:
     """Whether what a word of order opens is told by a noun alone."""
     return clause.kind in ("after", "before") and "V" not in letters[clause.begin : end] and "A" not in letters[clause.begin : end]
@@ -174,12 +189,16 @@ def _verbless(clause: _Clause, letters: str, end: int) -> bool:
 
 def _named(letters: str, place: int) -> int | None:
     """Where the main clause begins behind "after the whistle", if it follows without a comma."""
-    end = place
-    while letters[end : end + 1] == "D":
-        end += 1
-    while letters[end : end + 1] == "N":
-        end += 1
+    end = _phrase_end(letters, place)
     return end if end > place and letters[end - 1] == "N" and letters[end : end + 1] in ("D", "R") else None
+
+
+def _phrase_end(letters: str, place: int) -> int:
+    """Behind the determiners and nouns that begin here."""
+    for letter in "DN":
+        while letters[place : place + 1] == letter:
+            place += 1
+    return place
 
 
 def _measured(reading: Reading, letters: str, begin: int, place: int, stretches: frozenset[str]) -> bool:
@@ -231,7 +250,7 @@ def _mark(
     return kind, 1
 
 
-def _line(clauses: list[_Clause]) -> list[Event]:
+def _line(clauses: list[_Clause], letters: str) -> list[Event]:
     """Sets each sentence's acts in their order, sentence after sentence."""
     found: list[Event] = []
     sentences = sorted({c.sentence for c in clauses})
@@ -259,7 +278,9 @@ def _line(clauses: list[_Clause]) -> list[Event]:
         base = len(found)
         for offset, (clause, unit, loose_) in enumerate((*line, *last)):
             span = (clause.begin, clause.end)
-            found.append(Event(unit, float(base + offset), span, clause.kind, loose_, number))
+            plain = letters[unit.place] == "V" and letters[unit.place - 1 :][:1] != "A" and not unit.word.endswith("ing")
+            listed = plain and clause.kind == "main" and letters[clause.begin] != "W"
+            found.append(Event(unit, float(base + offset), span, clause.kind, loose_, number, listed))
     return found
 
 

@@ -33,12 +33,14 @@ class Order:
 
 def _fault(source: str, text: str, extend: str) -> str:
     first, second = timeline(source, extend), timeline(text, extend)
-    if not (first.marks or second.marks) or min(len(first.events), len(second.events)) < 2:
+    if min(len(first.events), len(second.events)) < 2:
         return ""
     matched = _matched(first, second, source, text, extend)
     for i, (a, b) in enumerate(matched):
         for c, d in matched[i + 1 :]:
             if _against(a, c, first, b, d, second) or _against(b, d, second, a, c, first):
+                return "order"
+            if _relisted(a, c, b, d):
                 return "order"
     return ""
 
@@ -53,6 +55,14 @@ def _against(a: Event, c: Event, told: Timeline, b: Event, d: Event, other: Time
         # What ran beside it is now over, or yet to come.
         return b.sentence == d.sentence and ("after" in (a.kind, c.kind) or "before" in (a.kind, c.kind))
     return (c.time - a.time) * (d.time - b.time) < 0
+
+
+def _relisted(a: Event, c: Event, b: Event, d: Event) -> bool:
+    """Whether acts told one after another, in one sentence, are told the other way round: "cuts it, climbs down"."""
+    if (c.time - a.time) * (d.time - b.time) >= 0:
+        return False
+    listed = all(e.listed for e in (a, b, c, d)) and a.sentence == c.sentence and b.sentence == d.sentence
+    return listed and a.unit.word == b.unit.word and c.unit.word == d.unit.word
 
 
 def _apart(some: tuple[Ids, ...], others: tuple[Ids, ...]) -> bool:
