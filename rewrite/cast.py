@@ -149,6 +149,11 @@ def _fits(pronoun: str, member: Member) -> bool:
     return False
 
 
+def somebody(member: Member) -> bool:
+    """Whether it is a person, or no thing we know and named like one who does something: "a heckler"."""
+    return member.person or (not member.thing and any(h.lemma.endswith(_DOERS) for h in member.heads))
+
+
 def _personal(member: Member) -> bool:
     """Whether it is a person, is named like one, or acts like one."""
     names = (head.lemma for head in member.heads)

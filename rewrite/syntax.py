@@ -122,6 +122,8 @@ def tags(text: str, extend: str = "") -> str:
             letter = "N"  # "the one sitting there"
         elif letter == "D" and last == "N" and _names(words, place, found, known):
             letter = "N"  # "the taller one", "bed nine"
+        elif letter == "P" and last == "D" and words[place - 1] in ("a", "an", "the", "his", "its", "their"):
+            letter = "N"  # "an off-duty soldier"
         elif last in ("N", "R") and _outcome(words, place, following, found, known):
             letter = "X"  # "wrenches the pipe loose", "takes him hostage"
         elif word in _BEHIND and last == "N" and following in "SJAC" and following:
@@ -258,6 +260,8 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
     asked = any(w in ("do", "does", "did") for w in words[max(0, place - 5) : place]) and "V" not in found[-4:]
     if listed and word == lemma and last in "NR" and asked:
         return True  # "only then does the guard look"
+    if word == lemma and plural and following == "X" and words[place + 1] in known.particles and not _told(found):
+        return True  # "the children hand out balloons"
     if listed and word == lemma and not noun:
         if before == "police" and acted and following not in ("D", "R", "P"):
             return False

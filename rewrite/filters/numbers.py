@@ -211,7 +211,8 @@ def _numbers_of_nouns(text: str, reading: Reading, names: _Names, extend: str) -
             continue
         lemma, first = reading.lemmas[noun.place], reading.words[noun.begin]
         counted = first in names.before_plurals or _value(first, names) is not None
-        if noun.several and counted and first != "one":
+        bare = not noun.prep and not noun.head.concepts.isdisjoint(names.people)  # "masked men rope it"
+        if noun.several and (counted or bare) and first != "one":
             plural.add(lemma)
         elif not noun.several and first in ("a", "an", "one", "another", "this", "single"):
             singular.add(lemma)
