@@ -146,6 +146,8 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
             clauses.append(_Clause(kind, place, fronted, sentence))
             if (end := _named(letters, place + length)) is not None:
                 clauses.append(_Clause("main", end, False, sentence))  # "after the whistle the keeper runs"
+        elif words[place] in ("he", "she", "they") and clauses[-1].kind != "main" and "V" in letters[clauses[-1].begin : place]:
+            clauses.append(_Clause("main", place, False, sentence))  # "when the music stops he trips"
         elif words[place] == "during":
             clauses.append(_Clause("while", place, starts, sentence))
             clauses.append(_Clause("main", _phrase_end(letters, place + 1), False, sentence))

@@ -23,6 +23,9 @@ from rewrite.syntax import tags
 from rewrite.weights import weights_digest
 
 
+_JOINS = frozenset({"and", "then", "the", "a", "an"})
+
+
 @dataclass(frozen=True)
 class Detail:
     """Reasons: invented, dropped, replaced (an act or a thing by another). Doubts: a language model knows more words.
@@ -89,13 +92,14 @@ class Detail:
         length = log(max(1, len(candidate.text.split())) / max(1, len(candidate.draft.source.split())))
         invented = round(all_new - all_lost / 2, 3)
         dropped = round(all_lost - all_new / 2 - self.shorter * length, 3) if all_lost else 0.0
+        missing, added = _hole(source, text, weights)
         acts = min(_most(went, candidate.draft.source, self.lexicon), _most(came, candidate.text, self.lexicon))
         scores = {"invented": max(0.0, invented), "dropped": max(0.0, dropped)}
         if dropped > self.lost:
             return Verdict(False, "dropped", scores)
         faults = {
-            "invented": invented > self.invented,
-            "dropped": dropped > self.dropped,
+            "invented": invented > self.invented or added >= 1,
+            "dropped": dropped > self.dropped or missing >= 1,
             "replaced": acts >= self.replaced or self._exchanged(candidate, (source, text), (lost, new), near),
         }
         return Verdict(True, scores=scores, flag=next((name for name, true in faults.items() if true), ""))
@@ -155,6 +159,21 @@ def _neighbours(reading: Reading, text: str, lacking: list[Unit], extend: str) -
 
 def _agree(one: Unit | None, other: Unit | None) -> bool:
     return one.agrees(other) if one is not None and other is not None else one is other
+
+
+def _hole(source: Reading, text: Reading, weights: dict[str, float]) -> tuple[float, float]:
+    """(what is gone, what came in) where a caption is the other one with one stretch of words cut out of it."""
+    one, other = (
+        [(w, x) for w, x in zip(r.words, r.lemmas, strict=True) if w[0].isalnum() and w not in _JOINS]
+        for r in (source, text)
+    )
+    least = min(len(one), len(other))
+    begin = next((n for n in range(least) if one[n] != other[n]), least)
+    end = next((n for n in range(least - begin) if one[-1 - n] != other[-1 - n]), least - begin)
+    if begin + end < least or least < len(_JOINS):
+        return 0.0, 0.0
+    gone, came = (sum(weights.get(x, 1.0) for _, x in some[begin : len(some) - end]) for some in (one, other))
+    return gone, came
 
 
 def _most(lacking: dict[Unit, float], text: str, extend: str) -> float:
