@@ -12,6 +12,7 @@ from functools import lru_cache
 from rewrite.nouns import Noun
 from rewrite.subjects import Frame, SubjectReader
 
+_DATIVE = frozenset({"give", "handover", "show", "tell2", "offer"})  # acts with one who gets, and what is got
 _SUBJECTS = frozenset({"he", "she", "they"})
 
 
@@ -80,7 +81,9 @@ class _Reader(SubjectReader):
                 others = (replace(borne, prep=self.words[w - 1]), *others)  # "the man to whom she hands it"
             else:
                 patients = (borne,)
-        if passive:
+        if passive and patients and self.unit[place].concepts & _DATIVE:
+            frame = Frame(self.unit[place], agents, patients, (*subject, *others), guessed, True)  # "they are given balloons"
+        elif passive:
             frame = Frame(self.unit[place], agents, subject, (*patients, *others), guessed, True)
         elif guessed and self._inverted(place) and patients:
             subject, frame = patients, Frame(self.unit[place], patients, (), others, guessed, False)

@@ -107,7 +107,7 @@ class Detail:
     def _exchanged(
         self, candidate: Candidate, readings: tuple[Reading, Reading], lacking: tuple[list[Unit], list[Unit]], near: Any
     ) -> bool:
-        """Whether a noun or an adverb stands between the same neighbours as another one did."""
+        """Whether a noun or an adverb stands between the same words as another one did."""
         if not all(lacking):
             return False
         gone, come = (
@@ -116,8 +116,8 @@ class Detail:
         )
         return any(
             a.letter == b.letter
-            and _agree(a.before, b.before)
-            and _agree(a.behind, b.behind)
+            and _same(a.before, b.before)
+            and _same(a.behind, b.behind)
             and float(near[a.unit.lemma] @ near[b.unit.lemma]) < self.same
             for a in gone
             for b in come
@@ -157,8 +157,8 @@ def _neighbours(reading: Reading, text: str, lacking: list[Unit], extend: str) -
             yield _Placed(unit, before, units[place + 1] if place + 1 < len(units) else None, letter)
 
 
-def _agree(one: Unit | None, other: Unit | None) -> bool:
-    return one.agrees(other) if one is not None and other is not None else one is other
+def _same(one: Unit | None, other: Unit | None) -> bool:
+    return not one.stems.isdisjoint(other.stems) if one is not None and other is not None else one is other
 
 
 def _hole(source: Reading, text: Reading, weights: dict[str, float]) -> tuple[float, float]:

@@ -146,6 +146,8 @@ def _counts(text: str, names: _Names, extend: str) -> _Counts:
         if group and following not in ("other", "at") and not (group == "few" and _while(last, following)):
             spared = following == "but" or not _SAVE.isdisjoint(words[place:])
             groups.add("most" if group == "all" and spared else group)
+        if value_of := _part_of_hour(words, place):
+            values.add(value_of)
         if following == "of" and last not in ("last", "first", "the") and value and word != "both":
             groups.add(f"part {value}")
         elif word == "both":
@@ -165,6 +167,13 @@ def _counts(text: str, names: _Names, extend: str) -> _Counts:
         singular=singular,
         pairs=not names.two.isdisjoint(words) or len(people) > 1 or _joined(words),
     )
+
+
+def _part_of_hour(words: tuple[str, ...], place: int) -> int:
+    """Minutes: "a quarter of an hour", "half an hour"; 0 for all else."""
+    if words[place : place + 4] == ("quarter", "of", "an", "hour"):
+        return 15
+    return 30 if words[place : place + 3] == ("half", "an", "hour") else 0
 
 
 def _joined(words: tuple[str, ...]) -> bool:
