@@ -27,9 +27,21 @@ def denied(text: str, extend: str = "") -> frozenset[int]:
         count = _not(reading, letters, place, almost) + _governed(reading, letters, place, denying, almost)
         if not count and (_nobody(reading, letters, place) or _attempted(reading, letters, place, vain)):
             count = 1
+        if count % 2 and _until(reading, letters, place):
+            continue  # "does not wake until": it does in the end
         if count % 2 or (frame.unit.lemma.startswith("without ")):
             found.add(place)
     return frozenset(found)
+
+
+def _until(reading: Reading, letters: str, place: int) -> bool:
+    """Whether "until" follows in the verb's own clause."""
+    for at in range(place + 1, len(letters)):
+        if letters[at] == "S" or reading.words[at] in ("and", "but", "so"):
+            return False
+        if reading.words[at] in ("until", "till") and letters[at] == "C":
+            return True
+    return False
 
 
 def _not(reading: Reading, letters: str, place: int, almost: frozenset[str]) -> int:

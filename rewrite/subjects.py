@@ -82,6 +82,8 @@ class SubjectReader(NounReader):
         before = [n for n in self.nouns if n.place < at and n.prep != "'s"][-4:]
         if self.words[at] in ("who", "whom"):
             human = [n for n in before if n.head is None or n.head.concepts & self.humans]
+            if before and not self._thing(before[-1]) and before[-1].prep == "by":
+                return (before[-1],)  # "is weighed by the zookeeper, who"
             before = human or [n for n in before if not self._thing(n)] or before
         return tuple(before[-1:])
 

@@ -39,6 +39,7 @@ class Grammar:
     particles: frozenset[str]
     outcomes: frozenset[str]
     numbered: frozenset[str]
+    compounding: frozenset[str]
     numbers: frozenset[str]
 
 
@@ -77,7 +78,7 @@ def grammar(extend: str = "") -> Grammar:
             name: frozenset(lists[name].split())
             for name in (
                 *("passive", "possessing", "bare", "irregular", "parts", "particles", "several"),
-                *("outcomes", "numbered"),
+                *("outcomes", "numbered", "compounding"),
             )
         },
     )
@@ -238,6 +239,8 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
         plural = False  # "a group of welders blocks a train"
     plural = plural or (last == "N" and word == lemma and _several_do(reading, place, found))
     strange = following in ("D", "R") and not word.endswith(("ss", "us"))  # no dictionary knows it
+    if last == "N" and _one_does(reading, place, found, known):
+        return True  # "a busboy slops bleach"
     if word.endswith("s") and (word != lemma or strange):
         if last == "N" and _counted(reading, place, found, known):
             return False
@@ -275,6 +278,20 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
         like = words[earlier] == lemmas[earlier] and before not in ("", "or")  # "cut the chain, load the moped"
         return like or (following in ("D", "R", "P", "X") and before != ",")
     return False
+
+
+def _one_does(reading: Reading, place: int, found: list[str], known: Grammar) -> bool:
+    """Whether a word in -s stands behind "a" and a noun, where no noun of several can stand, and the clause waits."""
+    word = reading.words[place]
+    if not word.endswith("s") or word == reading.lemmas[place] or place - 1 in reading.owners:
+        return False  # "a pupil's classmates"
+    if word in known.compounding or _told(found):
+        return False
+    begin = place - 1
+    while begin > 0 and found[begin] == "N":
+        begin -= 1
+    opens = begin == 0 or found[begin - 1] in "SJCX"
+    return found[begin] == "D" and reading.words[begin] in ("a", "an", "another", "each", "every") and opens
 
 
 def _plural(reading: Reading, place: int) -> bool:

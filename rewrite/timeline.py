@@ -64,6 +64,7 @@ class _Clause:
     sentence: int
     goes_on: bool = False  # joined by "and" to a clause of its kind
     named: Unit | None = None  # the first noun in it
+    over: bool = False  # whether it tells what has been done already
     units: list[Unit] = field(default_factory=list)
     end: int = 0
 
@@ -165,7 +166,9 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
             clauses.append(_Clause("main", place, False, sentence))  # "it was only then that he left"
         elif words[place] in ("already", "just") and letters[place - 1 : place] == "A" and _over(words, place, clauses):
             marks.append(place)  # "but the baby has just been lifted out"
-            clauses[-1].kind = "first"
+            clauses[-1].over = True
+            if len(clauses) > 1 and clauses[-1].sentence == clauses[-2].sentence:
+                clauses[-1].kind = "first"
         elif letter == "W" or letter == "C":
             after_comma = place > 0 and words[place - 1] == "," and "had" not in words[place + 1 : place + 3]
             goes_on = (letter == "W" and after_comma) or words[place] == "so"
@@ -180,8 +183,7 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
 
 def _over(words: tuple[str, ...], place: int, clauses: list[_Clause]) -> bool:
     """Whether a main clause tells what is over by the time of the clause in front of it."""
-    perfect = words[place - 1] in ("has", "have", "had")
-    return perfect and len(clauses) > 1 and clauses[-1].kind == "main" and clauses[-1].sentence == clauses[-2].sentence
+    return words[place - 1] in ("has", "have", "had") and clauses[-1].kind == "main"
 
 
 def _verbless(clause: _Clause, letters: str, end: int) -> bool:
@@ -260,11 +262,14 @@ def _line(clauses: list[_Clause], letters: str) -> list[Event]:
         line: list[tuple[_Clause, Unit, bool]] = []
         last: list[tuple[_Clause, Unit, bool]] = []
         latest: tuple[_Clause, Unit, bool] | None = None  # what "after" is said of
+        over = False  # whether the last clause tells what had been done
         for clause in (c for c in clauses if c.sentence == number):
             entries = [(clause, unit, False) for unit in clause.units]
             if clause.kind == "before" and clause.fronted:
                 last += entries[:1]  # without a comma, what follows its verb is the main clause's
                 line += entries[1:]
+            elif clause.kind == "when" and not clause.fronted and line and over:
+                line += entries  # "had already left when the clerk looked up"
             elif clause.kind in ("after", "when") and not clause.fronted and line:
                 loose = [(clause, unit, True) for unit in clause.units]
                 anchor = next((n for n, entry in enumerate(line) if entry is latest), len(line) - 1)
@@ -277,6 +282,7 @@ def _line(clauses: list[_Clause], letters: str) -> list[Event]:
             else:
                 line += entries
             latest = entries[-1] if entries else latest
+            over = clause.over
         base = len(found)
         for offset, (clause, unit, loose_) in enumerate((*line, *last)):
             span = (clause.begin, clause.end)

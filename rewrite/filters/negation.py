@@ -41,6 +41,8 @@ class Negation:
         def fault(source: str, text: str) -> str:
             if _act_turned(source, text, self.lexicon):
                 return "negation"
+            if _not_yet(source) != _not_yet(text) and "already" in f"{source} {text}":
+                return "negation"
             done = denied(source, self.lexicon), denied(text, self.lexicon)
             return _fault(read(source, self.lexicon), read(text, self.lexicon), cues, done)
 
@@ -73,6 +75,10 @@ def _fault(source: Reading, text: Reading, cues: _Cues, done: tuple[frozenset[in
         if not any(word in cues.soft for word in (*other.lemmas, *other.words)):
             return "negation_count"
     return ""
+
+
+def _not_yet(text: str) -> bool:
+    return "not yet" in text or "n't yet" in text
 
 
 def _act_turned(source: str, text: str, extend: str) -> bool:
@@ -132,12 +138,24 @@ def _denials(reading: Reading, words: frozenset[str], cues: _Cues) -> list[_Deni
         if word in cues.absent:
             found.append(_Denial((), cues.absent[word], reading.clauses[place]))
         elif (word in words or lemma in words) and not _harmless(reading.words, place, cues):
+            if word in ("not", "never", "neither") and _until(reading.words, place):
+                continue  # "neither of them surfaces until": both do in the end
             clause = reading.clauses[place]
             scope = [u for u in reading.units if u.place + u.length - 1 > place and u.clause == clause][:REACH]
             if word in _OBJECTS and not scope:
                 scope = [u for u in reading.units if u.place < place and u.clause == clause][-1:]
             found.append(_Denial(tuple(scope), _NOBODY if _nobody(reading, place) else frozenset(), clause))
     return found
+
+
+def _until(words: tuple[str, ...], place: int) -> bool:
+    """Whether "until" follows before the clause ends."""
+    for word in words[place + 1 :]:
+        if word == "until":
+            return True
+        if word in ("and", "but", "so") or not word[0].isalnum():
+            return False
+    return False
 
 
 def _nobody(reading: Reading, place: int) -> bool:
