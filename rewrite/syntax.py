@@ -133,7 +133,7 @@ def tags(text: str, extend: str = "") -> str:
             letter = "X"  # "the car behind hit it"
         elif word == "then" and (last in "WJSC" or not _told(found)):
             letter = "X"
-        elif word == "left" and _leaves(words, place, last, following):
+        elif word == "left" and _leaves(words, place, found, following):
             letter = "V"
         elif word == "bit" and last in "RN" and following in ("D", "R"):
             letter = "V"  # "it bit her thumb"
@@ -179,8 +179,11 @@ def _outcome(words: tuple[str, ...], place: int, following: str, found: list[str
     return words[place] in known.outcomes and ends and "V" in found
 
 
-def _leaves(words: tuple[str, ...], place: int, last: str, following: str) -> bool:
+def _leaves(words: tuple[str, ...], place: int, found: list[str], following: str) -> bool:
     """Whether "left" is what somebody did, not where something is."""
+    last = found[-1] if found else "S"
+    if (last == "X" and found[-2:-1] == ["A"]) or (last == "N" and following in ("C", "X", "S") and not _told(found)):
+        return True  # "has already left", "the pilgrims left only after"
     if last in "AR" or (last in "NXJ" and following in ("D", "R")):
         return True
     return last == "J" and following in "SJPC" and words[max(0, place - 2)] != "right"

@@ -126,6 +126,8 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
             ("", 1) if place in inside else _mark(reading, place, singles, phrases, stretches, times, counted)
         )
         letter = letters[place]
+        if words[place] == "till" and letter != "C":
+            kind = ""  # a cash desk
         if letter == "S":
             sentence += words[place] in ".;!?"
             clauses.append(_Clause("main", place, False, sentence))
