@@ -12,6 +12,9 @@ from rewrite.nouns import Noun, NounReader
 from rewrite.reading import Unit
 
 
+_TIMED = frozenset({"before", "after", "until", "since"})
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A verb and its nouns, the passive turned round.
@@ -94,10 +97,14 @@ class SubjectReader(NounReader):
             bound -= 1
         if not any(f.unit.place > bound and f.unit.place not in self.relative for f in self.frames):
             waiting = [n for n in self.nouns if bound < n.begin < at and not n.prep]
+            if waiting and self.words[waiting[0].begin - 1] in _TIMED and waiting[0].place == at - 1:
+                waiting = []  # "hoists it before lunch and sells it"
             if waiting:
                 self.main = (waiting[0],)
                 return self.main
         if self.words[at] == ",":
+            if self.main and self.frames and self.frames[-1].unit.place in self.relative:
+                return self._both()  # "a warden, who ducks, paddles ashore"
             return self.main or self.subject
         ending = self.words[place].endswith("ing")
         return self.by_form.get(ending, self._both()) if ending != self.formed else self._both()
