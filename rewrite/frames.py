@@ -84,7 +84,9 @@ class _Reader(SubjectReader):
             else:
                 patients = (borne,)
         if passive and patients and self.unit[place].concepts & _DATIVE:
-            frame = Frame(self.unit[place], agents, patients, (*subject, *others), guessed, True)  # "they are given balloons"
+            frame = Frame(
+                self.unit[place], agents, patients, (*subject, *others), guessed, True
+            )  # "they are given balloons"
         elif passive:
             frame = Frame(self.unit[place], agents, subject, (*patients, *others), guessed, True)
         elif guessed and self._inverted(place) and patients:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from rewrite.nouns import Noun, NounReader
 from rewrite.reading import Unit
 
-
 _TIMED = frozenset({"before", "after", "until", "since"})
 
 

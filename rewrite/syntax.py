@@ -12,10 +12,8 @@ from functools import lru_cache
 
 from rewrite.lexicon import Lexicon, lexicon
 from rewrite.reading import Reading, read
+from rewrite.surroundings import PLURALS, is_outcome, is_plural, names_one, one_does, several_do, told
 
-_PLURALS = frozenset(
-    {"people", "men", "women", "children", "police", "staff", "policemen", "firefighters", "they", "who"}
-)
 _GERUND = frozenset(["by", "without", "from", "for", "after", "before", "while", "to", "off"])
 _BEHIND = frozenset(["behind", "ahead", "opposite", "inside", "outside", "above", "below", "beyond"])
 _CLOSED = frozenset("DRPXSJCWA")
@@ -121,17 +119,17 @@ def tags(text: str, extend: str = "") -> str:
             letter = "N"
         elif word == "one" and last == "D" and words[place + 1 : place + 2] and words[place + 1].endswith("ing"):
             letter = "N"  # "the one sitting there"
-        elif letter == "D" and last == "N" and _names(words, place, found, known):
+        elif letter == "D" and last == "N" and names_one(words, place, found, known):
             letter = "N"  # "the taller one", "bed nine"
         elif letter == "P" and last == "D" and words[place - 1] in ("a", "an", "the", "his", "its", "their"):
             letter = "N"  # "an off-duty soldier"
-        elif last in ("N", "R") and _outcome(words, place, following, found, known):
+        elif last in ("N", "R") and is_outcome(words, place, following, found, known):
             letter = "X"  # "wrenches the pipe loose", "takes him hostage"
         elif word in _BEHIND and last == "N" and following in "SJAC" and following:
             letter = "X"  # "it hits the car behind"
         elif word in _BEHIND and last in "NV" and not following and _past(reading, place + 1, first, known):
             letter = "X"  # "the car behind hit it"
-        elif word == "then" and (last in "WJSC" or not _told(found)):
+        elif word == "then" and (last in "WJSC" or not told(found)):
             letter = "X"
         elif word == "left" and _leaves(words, place, found, following):
             letter = "V"
@@ -147,9 +145,11 @@ def tags(text: str, extend: str = "") -> str:
             letter = "N"  # "a nursing home"
         elif word == "till" and last in "NXRV":
             letter = "C"
-        elif word == "once" and words[max(0, place - 1)] == "at":
-            letter = "X"
-        elif (word == "at" and words[place + 1 : place + 2] == ("once",)) or (word == "all" and following == "P"):
+        elif (
+            (word == "once" and words[max(0, place - 1)] == "at")
+            or (word == "at" and words[place + 1 : place + 2] == ("once",))
+            or (word == "all" and following == "P")
+        ):
             letter = "X"
         elif letter == "D" and following in ("A", "S") and (word in known.parts or word[0].isdigit()):
             letter = "R"  # "the two have fought"
@@ -161,28 +161,10 @@ def tags(text: str, extend: str = "") -> str:
     return "".join(found)
 
 
-def _names(words: tuple[str, ...], place: int, found: list[str], known: Grammar) -> bool:
-    """Whether a count tells which one: behind what is numbered ("bed nine"), or behind an adjective ("the taller one")."""
-    if words[place] != "one":
-        return words[place - 1] in known.numbered and (words[place] in known.numbers or words[place][0].isdigit())
-    begin = place - 1
-    while begin > 0 and found[begin] == "N":
-        begin -= 1
-    return found[begin] == "D" and found[begin - 1 : begin] != ["P"]
-
-
-def _outcome(words: tuple[str, ...], place: int, following: str, found: list[str], known: Grammar) -> bool:
-    """Whether a word behind an object tells what becomes of it."""
-    if words[place] == "face":
-        return words[place + 1 : place + 2] in (("down",), ("up",), ("first",))
-    ends = following in ("P", "X", "J", "S", "C", "W") or words[place + 1 : place + 2] == ("until",)
-    return words[place] in known.outcomes and ends and "V" in found
-
-
 def _leaves(words: tuple[str, ...], place: int, found: list[str], following: str) -> bool:
     """Whether "left" is what somebody did, not where something is."""
     last = found[-1] if found else "S"
-    if (last == "X" and found[-2:-1] == ["A"]) or (last == "N" and following in ("C", "X", "S") and not _told(found)):
+    if (last == "X" and found[-2:-1] == ["A"]) or (last == "N" and following in ("C", "X", "S") and not told(found)):
         return True  # "has already left", "the pilgrims left only after"
     if last in "AR" or (last in "NXJ" and following in ("D", "R")):
         return True
@@ -237,36 +219,36 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
         return last in "NRXWJCSV" and (following != "" or last in "NRW" or (listed and last != "S"))
     if last == "A":
         return False
-    plural = last == "N" and (before in _PLURALS or before.endswith("men") or _plural(reading, place - 1))
+    plural = last == "N" and (before in PLURALS or before.endswith("men") or is_plural(reading, place - 1))
     if plural and word != lemma and words[max(0, place - 2)] == "of" and words[max(0, place - 3)] in known.parts:
         plural = False  # "a group of welders blocks a train"
-    plural = plural or (last == "N" and word == lemma and _several_do(reading, place, found))
+    plural = plural or (last == "N" and word == lemma and several_do(reading, place, found))
     strange = following in ("D", "R") and not word.endswith(("ss", "us"))  # no dictionary knows it
-    if last == "N" and _one_does(reading, place, found, known):
+    if last == "N" and one_does(reading, place, found, known):
         return True  # "a busboy slops bleach"
     if word.endswith("s") and (word != lemma or strange):
         if last == "N" and _counted(reading, place, found, known):
             return False
-        if last == "N" and lemma in known.things and following not in ("D", "R") and _told(found):
+        if last == "N" and lemma in known.things and following not in ("D", "R") and told(found):
             return False  # "takes the gold chains"
         if adjective:
             return False
         if plural and not listed:
             return False
-        leads = following == "X" and last in "NW" and words[place + 1] in known.particles and not _told(found)
+        if last == "J" and acted and following in ("D", "R"):
+            return True  # "and seals the lid"
+        leads = following == "X" and last in "NRW" and words[place + 1] in known.particles and not told(found)
         if noun:
             return last in "NRWX" and (following in ("D", "R") or leads)
         if leads and not plural:
             return True  # "the clown hands out balloons"
         if last in "NRWX":
             return (listed and (not plural or following in _CLOSED)) or following in ("D", "R")
-        if last == "J" and acted and following in ("D", "R"):
-            return True  # "and seals the lid"
         return last in "JCV" and listed and acted and (following != "" or last == "J")
     asked = any(w in ("do", "does", "did") for w in words[max(0, place - 5) : place]) and "V" not in found[-4:]
     if listed and word == lemma and last in "NR" and asked:
         return True  # "only then does the guard look"
-    if word == lemma and plural and following == "X" and words[place + 1] in known.particles and not _told(found):
+    if word == lemma and plural and following == "X" and words[place + 1] in known.particles and not told(found):
         return True  # "the children hand out balloons"
     if listed and word == lemma and not noun:
         if before == "police" and acted and following not in ("D", "R", "P"):
@@ -283,35 +265,6 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
     return False
 
 
-def _one_does(reading: Reading, place: int, found: list[str], known: Grammar) -> bool:
-    """Whether a word in -s stands behind "a" and a noun, where no noun of several can stand, and the clause waits."""
-    word = reading.words[place]
-    if not word.endswith("s") or word == reading.lemmas[place] or place - 1 in reading.owners:
-        return False  # "a pupil's classmates"
-    if word in known.compounding or _told(found):
-        return False
-    begin = place - 1
-    while begin > 0 and found[begin] == "N":
-        begin -= 1
-    opens = begin == 0 or found[begin - 1] in "SJCX"
-    return found[begin] == "D" and reading.words[begin] in ("a", "an", "another", "each", "every") and opens
-
-
-def _plural(reading: Reading, place: int) -> bool:
-    return reading.words[place].endswith("s") and reading.words[place] != reading.lemmas[place]
-
-
-def _several_do(reading: Reading, place: int, found: list[str]) -> bool:
-    """Whether several, told of by where they are, wait for their verb: "teenagers in the balcony pelt"."""
-    begin = place
-    while begin > 0 and found[begin - 1] in "DNP":
-        begin -= 1
-    end = begin
-    while end < place and found[end] in "DN":
-        end += 1
-    return begin < end < place and (_plural(reading, end - 1) or reading.words[end - 1] in _PLURALS)
-
-
 def _counted(reading: Reading, place: int, found: list[str], known: Grammar) -> bool:
     """Whether a number stands in front and its noun is still to come: "both front wheels"."""
     first = place - 1
@@ -321,14 +274,6 @@ def _counted(reading: Reading, place: int, found: list[str], known: Grammar) -> 
         first -= 1
     word = reading.words[first]
     return found[first] == "D" and (word in known.several or (word.isdecimal() and word != "1"))
-
-
-def _told(found: list[str]) -> bool:
-    """Whether the clause has its verb already."""
-    for letter in reversed(found):
-        if letter in "JSCWV":
-            return letter == "V"
-    return False
 
 
 def _joined(words: tuple[str, ...], found: list[str]) -> bool:

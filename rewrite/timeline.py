@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from rewrite.lexicon import lexicon
 from rewrite.reading import Reading, Unit, read
+from rewrite.stretches import is_measure, main_behind, phrase_end
 from rewrite.syntax import tags
 
 Phrases = dict[tuple[str, ...], str]
@@ -98,7 +99,8 @@ def timeline(text: str, extend: str = "") -> Timeline:
         ):
             clause.units.append(unit)
     for clause in clauses:
-        if clause.named and not clause.units and _verbless(clause, letters, clause.end + 1):
+        verbless = words[clause.begin] == "during" or _verbless(clause, letters, clause.end + 1)
+        if clause.named and not clause.units and verbless:
             clause.units.append(clause.named)  # "after the whistle"
     return Timeline(tuple(_line(clauses, letters)), tuple(marks))
 
@@ -107,7 +109,8 @@ def _denied(words: tuple[str, ...], letters: str, begin: int, place: int) -> boo
     """Whether what stands behind the last verb, or the clause's begin, denies this one."""
     last = letters.rfind("V", begin, place)
     return any(
-        words[at] in _DENIED and words[at + 1 : at + 2] != ("until",) for at in range(max(begin, last + 1), place + 1)
+        words[at] in _DENIED and words[at + 1 : at + 2] not in (("until",), ("sooner",))
+        for at in range(max(begin, last + 1), place + 1)
     )
 
 
@@ -145,15 +148,23 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
             if kind in ("after", "before"):
                 marks.append(place)
             joined = [w for w in words[max(0, place - 2) : place] if w != ","][-1:]
-            fronted = starts or joined in (["and"], ["but"]) or _measured(reading, letters, clauses[-1].begin, place, stretches)
+            fronted = (
+                starts
+                or joined in (["and"], ["but"])
+                or is_measure(reading, letters, clauses[-1].begin, place, stretches)
+            )
             clauses.append(_Clause(kind, place, fronted, sentence))
-            if (end := _named(letters, place + length)) is not None:
+            if (end := main_behind(letters, place + length)) is not None:
                 clauses.append(_Clause("main", end, False, sentence))  # "after the whistle the keeper runs"
-        elif words[place] in ("he", "she", "they") and clauses[-1].kind != "main" and "V" in letters[clauses[-1].begin : place]:
+        elif (
+            words[place] in ("he", "she", "they")
+            and clauses[-1].kind != "main"
+            and "V" in letters[clauses[-1].begin : place]
+        ):
             clauses.append(_Clause("main", place, False, sentence))  # "when the music stops he trips"
         elif words[place] == "during":
             clauses.append(_Clause("while", place, starts, sentence))
-            clauses.append(_Clause("main", _phrase_end(letters, place + 1), False, sentence))
+            clauses.append(_Clause("main", phrase_end(letters, place + 1), False, sentence))
         elif words[place] == "," or (letter == "J" and words[place] != ","):
             last = clauses[-1]
             # "After he had hit her and run", but not "hits him after the whistle and runs".
@@ -171,6 +182,16 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
             clauses[-1].over = True
             if len(clauses) > 1 and clauses[-1].sentence == clauses[-2].sentence:
                 clauses[-1].kind = "first"
+        elif words[place] in ("has", "have", "had") and _over_by_then(letters, place, clauses):
+            clauses[-1].kind = "first"  # "when the band comes, half of them have left"
+        elif words[place] == "than" and clauses[-1].kind == "after":
+            clauses.append(_Clause("main", place, False, sentence))  # "no sooner had he left than it fell"
+        elif (
+            letter == "C"
+            and words[place] in ("after", "before", "until", "till")
+            and times & {*words[place + 1 : place + 2]}
+        ):
+            pass  # "before lunch" opens no clause
         elif letter == "W" or letter == "C":
             after_comma = place > 0 and words[place - 1] == "," and "had" not in words[place + 1 : place + 3]
             goes_on = (letter == "W" and after_comma) or words[place] == "so"
@@ -183,6 +204,12 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
     return clauses, marks
 
 
+def _over_by_then(letters: str, place: int, clauses: list[_Clause]) -> bool:
+    """Whether a main clause behind "when" tells what is over by then."""
+    perfect = letters[place] == "A" and letters[place + 1 :].lstrip("X")[:1] == "V"
+    return perfect and len(clauses) > 1 and (clauses[-2].kind, clauses[-1].kind) == ("when", "main")
+
+
 def _over(words: tuple[str, ...], place: int, clauses: list[_Clause]) -> bool:
     """Whether a main clause tells what is over by the time of the clause in front of it."""
     return words[place - 1] in ("has", "have", "had") and clauses[-1].kind == "main"
@@ -190,27 +217,11 @@ def _over(words: tuple[str, ...], place: int, clauses: list[_Clause]) -> bool:
 
 def _verbless(clause: _Clause, letters: str, end: int) -> bool:
     """Whether what a word of order opens is told by a noun alone."""
-    return clause.kind in ("after", "before") and "V" not in letters[clause.begin : end] and "A" not in letters[clause.begin : end]
-
-
-def _named(letters: str, place: int) -> int | None:
-    """Where the main clause begins behind "after the whistle", if it follows without a comma."""
-    end = _phrase_end(letters, place)
-    return end if end > place and letters[end - 1] == "N" and letters[end : end + 1] in ("D", "R") else None
-
-
-def _phrase_end(letters: str, place: int) -> int:
-    """Behind the determiners and nouns that begin here."""
-    for letter in "DN":
-        while letters[place : place + 1] == letter:
-            place += 1
-    return place
-
-
-def _measured(reading: Reading, letters: str, begin: int, place: int, stretches: frozenset[str]) -> bool:
-    """Whether only a stretch of time stands in front: "fifteen minutes after closing, ..."."""
-    before = range(begin, place)
-    return all(letters[p] in "DNXJS" for p in before) and any(reading.lemmas[p] in stretches for p in before)
+    return (
+        clause.kind in ("after", "before")
+        and "V" not in letters[clause.begin : end]
+        and "A" not in letters[clause.begin : end]
+    )
 
 
 def _cleft(words: tuple[str, ...], clauses: list[_Clause], sentence: int) -> bool:
@@ -288,7 +299,9 @@ def _line(clauses: list[_Clause], letters: str) -> list[Event]:
         base = len(found)
         for offset, (clause, unit, loose_) in enumerate((*line, *last)):
             span = (clause.begin, clause.end)
-            plain = letters[unit.place] == "V" and letters[unit.place - 1 :][:1] != "A" and not unit.word.endswith("ing")
+            plain = (
+                letters[unit.place] == "V" and letters[unit.place - 1 :][:1] != "A" and not unit.word.endswith("ing")
+            )
             listed = plain and clause.kind == "main" and letters[clause.begin] != "W"
             found.append(Event(unit, float(base + offset), span, clause.kind, loose_, number, listed))
     return found

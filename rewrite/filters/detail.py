@@ -22,7 +22,6 @@ from rewrite.settings import describe, setting
 from rewrite.syntax import tags
 from rewrite.weights import weights_digest
 
-
 _JOINS = frozenset({"and", "then", "the", "a", "an"})
 
 
