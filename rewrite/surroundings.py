@@ -24,12 +24,12 @@ def names_one(words: tuple[str, ...], place: int, found: list[str], known: Gramm
     return found[begin] == "D" and found[begin - 1 : begin] != ["P"]
 
 
-def is_outcome(words: tuple[str, ...], place: int, following: str, found: list[str], known: Grammar) -> bool:
+def is_outcome(words: tuple[str, ...], place: int, following: str, found: list[str]) -> bool:
     """Whether a word behind an object tells what becomes of it."""
     if words[place] == "face":
         return words[place + 1 : place + 2] in (("down",), ("up",), ("first",))
     ends = following in ("P", "X", "J", "S", "C", "W") or words[place + 1 : place + 2] == ("until",)
-    return words[place] in known.outcomes and ends and "V" in found
+    return ends and "V" in found
 
 
 def several_do(reading: Reading, place: int, found: list[str]) -> bool:

@@ -123,7 +123,7 @@ def tags(text: str, extend: str = "") -> str:
             letter = "N"  # "the taller one", "bed nine"
         elif letter == "P" and last == "D" and words[place - 1] in ("a", "an", "the", "his", "its", "their"):
             letter = "N"  # "an off-duty soldier"
-        elif last in ("N", "R") and is_outcome(words, place, following, found, known):
+        elif word in known.outcomes and last in ("N", "R") and is_outcome(words, place, following, found):
             letter = "X"  # "wrenches the pipe loose", "takes him hostage"
         elif word in _BEHIND and last == "N" and following in "SJAC" and following:
             letter = "X"  # "it hits the car behind"
@@ -222,7 +222,7 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
     plural = last == "N" and (before in PLURALS or before.endswith("men") or is_plural(reading, place - 1))
     if plural and word != lemma and words[max(0, place - 2)] == "of" and words[max(0, place - 3)] in known.parts:
         plural = False  # "a group of welders blocks a train"
-    plural = plural or (last == "N" and word == lemma and several_do(reading, place, found))
+    plural = plural or (last == "N" and listed and word == lemma and several_do(reading, place, found))
     strange = following in ("D", "R") and not word.endswith(("ss", "us"))  # no dictionary knows it
     if last == "N" and one_does(reading, place, found, known):
         return True  # "a busboy slops bleach"

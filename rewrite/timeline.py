@@ -99,7 +99,7 @@ def timeline(text: str, extend: str = "") -> Timeline:
         ):
             clause.units.append(unit)
     for clause in clauses:
-        verbless = words[clause.begin] == "during" or _verbless(clause, letters, clause.end + 1)
+        verbless = words[clause.begin : clause.begin + 1] == ("during",) or _verbless(clause, letters, clause.end + 1)
         if clause.named and not clause.units and verbless:
             clause.units.append(clause.named)  # "after the whistle"
     return Timeline(tuple(_line(clauses, letters)), tuple(marks))

@@ -162,6 +162,8 @@ def _same(one: Unit | None, other: Unit | None) -> bool:
 
 def _hole(source: Reading, text: Reading, weights: dict[str, float]) -> tuple[float, float]:
     """(what is gone, what came in) where a caption is the other one with one stretch of words cut out of it."""
+    if source.words[:3] != text.words[:3] and source.words[-4:] != text.words[-4:]:
+        return 0.0, 0.0
     one, other = (
         [(w, x) for w, x in zip(r.words, r.lemmas, strict=True) if w[0].isalnum() and w not in _JOINS]
         for r in (source, text)
