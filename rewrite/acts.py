@@ -112,6 +112,8 @@ def _answered(some: Ids, answers: list[Ids]) -> Ids:
 
 
 def _act(frame: Frame, cast: Cast, answers: list[Ids] | None) -> Act:
+    itself = NOBODY.union(*(cast.of(n) for n in frame.agents))  # whom "themselves" means
+
     def ids(nouns: tuple[Noun, ...], apart: tuple[Noun, ...] = ()) -> tuple[Ids, ...]:
         # "He gave the cashier the money": whoever "he" is, it is not the cashier.
         if not nouns:
@@ -119,7 +121,10 @@ def _act(frame: Frame, cast: Cast, answers: list[Ids] | None) -> Act:
         named = NOBODY
         if any(n.pronoun for n in nouns):
             named = named.union(*(cast.of(n) for n in apart if not n.pronoun and n.prep != "'s"))
-        found = ((cast.of(n) - named or cast.of(n)) if n.pronoun else cast.of(n) for n in nouns)
+        found = (
+            itself if cast.reflexive(n) else (cast.of(n) - named or cast.of(n)) if n.pronoun else cast.of(n)
+            for n in nouns
+        )
         return tuple(found if answers is None else (_answered(some, answers) for some in found))
 
     behind = (*frame.patients, *frame.others)

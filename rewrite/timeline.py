@@ -140,7 +140,13 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
         elif kind in ("then", "first"):
             marks.append(place)
             held = clauses[-1] if clauses[-1].kind in ("after", "before", "when", "while") else None
-            if held is not None and held.goes_on and not held.fronted and place == held.begin + 1 and held.kind != "after":
+            if (
+                held is not None
+                and held.goes_on
+                and not held.fronted
+                and place == held.begin + 1
+                and held.kind != "after"
+            ):
                 held = None  # "is stopped as she reaches the door and afterwards steals": the main clause goes on
             if held is None:  # within "until he at last opens" it moves nothing
                 clauses.append(_Clause("main" if kind == "then" else "first", place, False, sentence))

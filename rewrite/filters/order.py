@@ -58,7 +58,7 @@ def _against(a: Event, c: Event, told: Timeline, b: Event, d: Event, other: Time
 
 
 def _shuffled(first: Timeline, second: Timeline) -> bool:
-    """Whether some acts of a row, by the same words, stand in another order: a glance that spares most pairs the rest."""
+    """Whether acts of a row, by the same words, stand in another order: a glance that spares most pairs the rest."""
     rows = [[e.unit.word for e in line.events if e.listed] for line in (first, second)]
     shared = [[word for word in row if word in other] for row, other in (rows, rows[::-1])]
     return len(shared[0]) > 1 and shared[0] != shared[1]
