@@ -17,6 +17,7 @@ from rewrite.settings import setting
 
 _DOUBTS = frozenset({"negation_count"})
 _OBJECTS = frozenset({"nothing", "none", "nobody"})  # "pays nothing" denies what stands before it
+_PREDICATES = frozenset({"empty", "absent", "missing", "go", "behind", "cancel"})  # "the till was empty"
 _NOBODY = frozenset({"nobody"})
 _PEOPLE = frozenset({"one", "body", "soul", "people", "person"})
 REACH = 3  # units of content that one "not" may govern, within its clause
@@ -142,7 +143,7 @@ def _denials(reading: Reading, words: frozenset[str], cues: _Cues) -> list[_Deni
                 continue  # "neither of them surfaces until": both do in the end
             clause = reading.clauses[place]
             scope = [u for u in reading.units if u.place + u.length - 1 > place and u.clause == clause][:REACH]
-            if word in _OBJECTS and not scope:
+            if not scope and (word in _OBJECTS or lemma in _PREDICATES):
                 scope = [u for u in reading.units if u.place < place and u.clause == clause][-1:]
             found.append(_Denial(tuple(scope), _NOBODY if _nobody(reading, place) else frozenset(), clause))
     return found
