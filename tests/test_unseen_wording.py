@@ -26,6 +26,8 @@ ANOTHER_TIME = [
     ("A goat kicks the pail, whereupon it runs off.", "A goat runs off, whereupon it kicks the pail."),
     ("A squire saddles the mare, mounts it and rides off.", "A squire mounts the mare, saddles it and rides off."),
     ("A page sneezes during the sermon.", "A page sneezes after the sermon."),
+    ("Two nuns sing until a page wedges himself between.", "A page wedges himself between two nuns, who then sing."),
+    ("A page sings and is hit as he bows.", "A page is hit as he bows and afterwards sings."),
     ("The mast snaps, but the boy has just been pulled aside.", "The mast snaps, and then the boy is pulled aside."),
     ("The nuns had already left when the abbot woke.", "The nuns left only after the abbot had woken."),
     ("No sooner had he knelt than she fled.", "No sooner had she fled than he knelt."),
@@ -66,12 +68,19 @@ OTHER_FAULTS = [
     ("numbers", "He waits a quarter of an hour.", "He waits ten minutes."),
     ("attributes", "Two nuns sit in the back row.", "Two nuns sit in the front row."),
     ("attributes", "A rusty plough is sold.", "A brand-new plough is sold."),
+    ("attributes", "A thief lies face down.", "A thief lies face up."),
+    ("attributes", "A thief opens her bag.", "A thief opens his bag."),
+    ("attributes", "A skinny page waits.", "A burly page waits."),
+    ("numbers", "Three pages run, and one of them falls.", "Three pages run, and two of them fall."),
     ("negation", "The nuns had already left.", "The nuns had not yet left."),
 ]
 NO_FAULTS = [
     ("numbers", "He waits fifteen minutes.", "He waits for a quarter of an hour."),
     ("negation", "Neither of the nuns wakes until the gong sounds.", "The two nuns wake only when the gong sounds."),
     ("negation", "Only then is the fire doused.", "The fire is not doused until then."),
+    ("negation", "There is nothing in his till.", "His till is empty."),
+    ("negation", "He leaves without taking the harp.", "Leaving the harp behind, he goes."),
+    ("numbers", "Three pages run, and one of them falls.", "A trio of pages runs, of whom one falls."),
 ]
 
 

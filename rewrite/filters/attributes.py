@@ -14,6 +14,7 @@ from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
 _DOUBTS = frozenset({"attribute_new", "attribute_lost", "attribute_unsure"})
+_SEXES = dict.fromkeys(["he", "him", "his", "himself"], "male") | dict.fromkeys(["she", "her", "hers"], "female")
 _BOUND = ("colour", "size", "newness", "height")  # classes whose value belongs to the noun behind it
 
 
@@ -59,7 +60,7 @@ def _classes(extend: str) -> _Classes:
 
 def _fault(source: Reading, text: Reading, known: _Classes) -> str:
     before, after = _values(source, known), _values(text, known)
-    fault = ""
+    fault = "attribute_unsure" if _other_sex(source, text) else ""
     for name in sorted(before.keys() | after.keys()):
         old, new = before.get(name, {}), after.get(name, {})
         gained, lost = new.keys() - old.keys(), old.keys() - new.keys()
@@ -72,6 +73,12 @@ def _fault(source: Reading, text: Reading, known: _Classes) -> str:
         elif name in known.stated and (gained or lost):
             fault = "attribute_new" if gained else "attribute_lost"
     return fault
+
+
+def _other_sex(source: Reading, text: Reading) -> bool:
+    """Whether one caption speaks of "her" alone and the other of "him" alone."""
+    sexes = [{_SEXES[word] for word in reading.words if word in _SEXES} for reading in (source, text)]
+    return all(sexes) and sexes[0].isdisjoint(sexes[1])
 
 
 def _moved(old: set[str], new: set[str], source: dict[str, set[str]], value: str) -> bool:
@@ -106,7 +113,7 @@ def _meant(words: tuple[str, ...], place: int, name: str, context: dict[str, fro
         case "body" | "surface":
             return last in context["owners"] and following not in ("him", "her", "over")
         case "vertical":
-            return word not in ("up", "down") or following in context["ways"]
+            return word not in ("up", "down") or following in context["ways"] or last == "face"
         case "end":
             if word == "front":
                 return last != "in"

@@ -137,7 +137,9 @@ def _denials(reading: Reading, words: frozenset[str], cues: _Cues) -> list[_Deni
     found = []
     for place, (word, lemma) in enumerate(zip(reading.words, reading.lemmas, strict=True)):
         if word in cues.absent:
-            found.append(_Denial((), cues.absent[word], reading.clauses[place]))
+            bare = words is cues.soft and lemma in _PREDICATES  # "the till is empty" answers "nothing in the till"
+            before = [u for u in reading.units if bare and u.place < place and u.clause == reading.clauses[place]]
+            found.append(_Denial(tuple(before[-1:]), cues.absent[word], reading.clauses[place]))
         elif (word in words or lemma in words) and not _harmless(reading.words, place, cues):
             if word in ("not", "never", "neither") and _until(reading.words, place):
                 continue  # "neither of them surfaces until": both do in the end

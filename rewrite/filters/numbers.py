@@ -103,7 +103,7 @@ def _other_share(before: _Counts, after: _Counts) -> bool:
     """ "A few of the drawers" where it was every drawer."""
     new, lost = after.quantifiers - before.quantifiers, before.quantifiers - after.quantifiers
     parts = [{g for g in groups if g.startswith("part")} for groups in (new, lost)]
-    if "half" in new | lost or (parts[0] and lost & _WHOLE) or (parts[1] and new & _WHOLE):
+    if "half" in new | lost or (parts[0] and lost & _WHOLE) or (parts[1] and new & _WHOLE) or all(parts):
         return True
     new, lost = new - parts[0] - {"both"}, lost - parts[1] - {"both"}
     return bool(new and (lost or before.single))
@@ -148,7 +148,7 @@ def _counts(text: str, names: _Names, extend: str) -> _Counts:
             groups.add("most" if group == "all" and spared else group)
         if value_of := _part_of_hour(words, place):
             values.add(value_of)
-        if following == "of" and last not in ("last", "first", "the") and value and word != "both":
+        if following == "of" and last not in ("last", "first", "the", "a") and value and word != "both":
             groups.add(f"part {value}")
         elif word == "both":
             groups.add("both")
