@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from rewrite.frames import scene
 from rewrite.lexicon import lexicon
-from rewrite.reading import Reading, read
+from rewrite.reading import Reading, once, read
 from rewrite.syntax import tags
 
 _NOT = frozenset({"not", "never", "cannot", "no", "neither", "nor"})
@@ -14,7 +12,7 @@ _NOBODY = frozenset({"nobody", "nothing", "none", "neither", "no", "hardly", "sc
 _ATTEMPTS = frozenset({"try", "attempt", "struggle", "want", "hope", "seek", "manage"})
 
 
-@lru_cache(maxsize=65536)
+@once
 def denied(text: str, extend: str = "") -> frozenset[int]:
     """Places of the verbs (as frames know them) that a caption denies; equal texts are read once."""
     reading, known = read(text, extend), lexicon(extend)

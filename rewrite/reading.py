@@ -7,8 +7,10 @@ agree when they share a concept, a lemma or a stem: "walks off" agrees with "lea
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 from rewrite.lexicon import LONGEST, Lexicon, lexicon
 
@@ -17,6 +19,9 @@ _WORD = re.compile(
 )
 _SPLIT = {"can't": "can not", "cannot": "can not", "won't": "will not", "shan't": "shall not"}
 _PARTICLES = frozenset(["off", "on", "out", "up", "down", "away", "apart", "over", "back"])
+_MOST = 65536  # texts remembered by each reader
+_forget: list[Callable[[], None]] = []  # how each reader forgets
+Reader = TypeVar("Reader", bound=Callable[..., Any])
 _ENDINGS = ("ingly", "edly", "ing", "ers", "ies", "ied", "er", "ed", "es", "ly", "or", "s", "e", "y")
 
 
@@ -70,7 +75,20 @@ class Reading:
         return frozenset().union(*(unit.concepts for unit in self.units))
 
 
-@lru_cache(maxsize=65536)
+def once(reader: Reader) -> Reader:
+    """A reader that reads equal texts once, until it is told to `forget`."""
+    remembering = lru_cache(maxsize=_MOST)(reader)
+    _forget.append(remembering.cache_clear)
+    return cast(Reader, remembering)
+
+
+def forget() -> None:
+    """Forgets what any reader remembers of texts: it is some 20 KB of each, and no text comes again."""
+    for reader in _forget:
+        reader()
+
+
+@once
 def read(text: str, extend: str = "") -> Reading:
     """Reads a caption by the lexicon (`extend`: a user's additions). Equal texts are read once."""
     known = lexicon(extend)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rewrite.lexicon import Lexicon, lexicon
-from rewrite.reading import Reading, read
+from rewrite.reading import Reading, once, read
 
 _PLURALS = frozenset(
     {"people", "men", "women", "children", "police", "staff", "policemen", "firefighters", "they", "who"}
@@ -82,7 +82,7 @@ def _single(known: Lexicon, section: dict[str, str]) -> frozenset[str]:
     return frozenset(phrase[0] for words in section.values() for phrase in known.phrases(words) if len(phrase) == 1)
 
 
-@lru_cache(maxsize=65536)
+@once
 def tags(text: str, extend: str = "") -> str:
     """One letter per word of a caption; equal texts are read once."""
     reading, known = read(text, extend), grammar(extend)

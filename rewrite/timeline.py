@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from rewrite.lexicon import lexicon
-from rewrite.reading import Reading, Unit, read
+from rewrite.reading import Reading, Unit, once, read
 from rewrite.syntax import tags
 
 Phrases = dict[tuple[str, ...], str]
@@ -65,7 +65,7 @@ class _Clause:
     end: int = 0
 
 
-@lru_cache(maxsize=65536)
+@once
 def timeline(text: str, extend: str = "") -> Timeline:
     """Reads a caption's order; equal texts are read once."""
     reading = read(text, extend)
