@@ -52,9 +52,9 @@ class Unit:
         return not self.concepts.isdisjoint(other.concepts) or not self.stems.isdisjoint(other.stems)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """A caption's words and what they carry.
+    """A caption's words and what they carry. Equal to itself alone, so that it is found fast by whoever remembers it.
 
     Attributes:
         words: lower-case tokens, marks among them.
@@ -103,6 +103,8 @@ def holds(reading: Reading, phrases: frozenset[tuple[str, ...]]) -> frozenset[tu
     found = set()
     first = _first_words(phrases)
     for sequence in (reading.lemmas, reading.words):
+        if first.isdisjoint(sequence):
+            continue
         for begin, word in enumerate(sequence):
             if word not in first:
                 continue

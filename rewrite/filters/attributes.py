@@ -9,7 +9,7 @@ from typing import Any
 
 from rewrite.filters.rules import judge_each
 from rewrite.lexicon import lexicon
-from rewrite.reading import Reading
+from rewrite.reading import Reading, once
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
@@ -36,7 +36,7 @@ class Attributes:
         return judge_each(candidates, lambda source, text: _fault(source, text, known), _DOUBTS, self.lexicon)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Classes:
     values: dict[str, list[tuple[str, str]]]  # word -> (class, value)
     stated: frozenset[str]
@@ -81,6 +81,7 @@ def _moved(old: set[str], new: set[str], source: dict[str, set[str]], value: str
     return any(nouns & new for other, nouns in source.items() if other != value)
 
 
+@once
 def _values(reading: Reading, known: _Classes) -> dict[str, dict[str, set[str]]]:
     """Class -> value -> what it belongs to (the next words; empty where none is near)."""
     found: dict[str, dict[str, set[str]]] = {}

@@ -11,7 +11,7 @@ from rewrite.acts import Act, meet, pair
 from rewrite.filters.rules import judge_each_text
 from rewrite.lexicon import lexicon
 from rewrite.polarity import denied
-from rewrite.reading import Reading, Unit, read
+from rewrite.reading import Reading, Unit, once, read
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
@@ -47,7 +47,7 @@ class Negation:
         return judge_each_text(candidates, fault, _DOUBTS)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Cues:
     hard: frozenset[str]  # deny what follows
     soft: frozenset[str]  # may answer a hard cue of the other caption, ask for none
@@ -126,6 +126,7 @@ class _Denial:
         return not self.concepts.isdisjoint(other.concepts) or any(self.of(u) for u in other.units)
 
 
+@once
 def _denials(reading: Reading, words: frozenset[str], cues: _Cues) -> list[_Denial]:
     found = []
     for place, (word, lemma) in enumerate(zip(reading.words, reading.lemmas, strict=True)):

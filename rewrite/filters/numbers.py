@@ -11,7 +11,7 @@ from typing import Any
 from rewrite.filters.rules import reject_texts
 from rewrite.frames import scene
 from rewrite.lexicon import lexicon
-from rewrite.reading import Reading, Unit, read
+from rewrite.reading import Reading, Unit, once, read
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
@@ -33,7 +33,7 @@ class Numbers:
         return reject_texts(candidates, lambda source, text: _fault(source, text, names, self.lexicon))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Names:
     words: dict[str, int]
     times: dict[str, int]
@@ -109,6 +109,7 @@ def _other_share(before: _Counts, after: _Counts) -> bool:
     return bool(new and (lost or before.single))
 
 
+@once
 def _counts(text: str, names: _Names, extend: str) -> _Counts:
     reading = read(text, extend)
     words = reading.words
