@@ -104,9 +104,7 @@ def holds(reading: Reading, phrases: frozenset[tuple[str, ...]]) -> frozenset[tu
     for sequence in (reading.lemmas, reading.words):
         if first.isdisjoint(sequence):
             continue
-        for begin, word in enumerate(sequence):
-            if word not in first:
-                continue
+        for begin in [place for place, word in enumerate(sequence) if word in first]:
             for length in range(1, min(LONGEST, len(sequence) - begin) + 1):
                 if sequence[begin : begin + length] in phrases:
                     found.add(sequence[begin : begin + length])

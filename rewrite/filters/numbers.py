@@ -16,6 +16,7 @@ from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
 _WHOLE = frozenset({"all", "both"})
+_ONE = frozenset({"a", "an", "one", "another", "this", "single"})
 _SAVE = frozenset({"except", "save", "bar", "apart", "excepting"})  # "all but one" is not all
 
 
@@ -44,6 +45,7 @@ class _Names:
     pointing: frozenset[str]
     before_plurals: frozenset[str]
     people: frozenset[str]
+    counting: frozenset[str]  # words that say how many, whatever stands beside them
 
 
 @lru_cache(maxsize=8)
@@ -52,7 +54,8 @@ def _names(extend: str) -> _Names:
     groups = {word: group for group, words in lists["quantifiers"].items() for word in words.split()}
     sets = [frozenset(lists[name].split()) for name in ("two", "ends", "pointing", "before_plurals")]
     sets.append(frozenset(lexicon(extend).lists["concepts"]["people"]))
-    return _Names(lists["words"], lists["times"], lists["ordinals"], groups, *sets)
+    counting = frozenset({"once", "both", "half"}).union(lists["words"], lists["times"], lists["ordinals"], groups)
+    return _Names(lists["words"], lists["times"], lists["ordinals"], groups, *sets, counting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,8 @@ def _counts(text: str, names: _Names, extend: str) -> _Counts:
     groups: set[str] = set()
     single = False
     for place, word in enumerate(words):
+        if word not in names.counting and reading.lemmas[place] not in names.quantifiers and not word[0].isdigit():
+            continue
         last, following = words[place - 1] if place else "", words[place + 1] if place + 1 < len(words) else "."
         value = _value(word, names)
         if word == "once":
@@ -194,19 +199,14 @@ def _numbers_of_nouns(text: str, reading: Reading, names: _Names, extend: str) -
     """(plural, singular) lemmas of nouns that a determiner or their ending shows to be nouns, in one number only."""
     plural: set[str] = set()
     singular: set[str] = set()
-    for place, (word, lemma) in enumerate(zip(reading.words, reading.lemmas, strict=True)):
-        last = reading.words[place - 1] if place else ""
-        counted = last in names.before_plurals or _value(last, names) not in (None, 1)
-        if (
-            word != lemma
-            and counted
-            and (word == f"{lemma}s" or word == f"{lemma}es" or word in ("men", "women", "children", "boys"))
+    bare: set[str] = set()  # in the singular's form, with nothing that counts them
+    for last, word, lemma in zip(("", *reading.words), reading.words, reading.lemmas, strict=False):
+        if word == lemma:
+            (singular if last in _ONE else bare).add(lemma)
+        elif (word == f"{lemma}s" or word == f"{lemma}es" or word in ("men", "women", "children", "boys")) and (
+            last in names.before_plurals or _value(last, names) not in (None, 1)
         ):
             plural.add(lemma)
-        elif word == lemma and last in ("a", "an", "one", "another", "this", "single"):
-            singular.add(lemma)
-        elif word == lemma:
-            singular.add(f"?{lemma}")
     for noun in scene(text, extend).nouns:
         if noun.pronoun or noun.head is None or noun.prep == "'s":
             continue
@@ -214,7 +214,7 @@ def _numbers_of_nouns(text: str, reading: Reading, names: _Names, extend: str) -
         counted = first in names.before_plurals or _value(first, names) is not None
         if noun.several and counted and first != "one":
             plural.add(lemma)
-        elif not noun.several and first in ("a", "an", "one", "another", "this", "single"):
+        elif not noun.several and first in _ONE:
             singular.add(lemma)
     both = plural & singular
-    return frozenset(w for w in plural - both if f"?{w}" not in singular), frozenset(singular - both)
+    return frozenset(plural - both - bare), frozenset(singular - both)
