@@ -11,7 +11,7 @@ from rewrite.reading import once, read
 from rewrite.subjects import Frame
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Act:
     """A frame whose nouns are members of the source.
 
@@ -94,7 +94,7 @@ def answering(act: Act, others: tuple[Act, ...]) -> list[Act]:
 
 def meet(some: tuple[Ids, ...], others: tuple[Ids, ...]) -> bool:
     """Whether somebody of the one may be somebody of the other."""
-    return any(a & b for a in some for b in others)
+    return any(not a.isdisjoint(b) for a in some for b in others)
 
 
 @once

@@ -6,7 +6,6 @@ import gc
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -99,7 +98,7 @@ def _judge_chunk(chunk: list[Candidate], filters: Mapping[str, Filter]) -> list[
             c = chunk[i]
             if verdict.scores or verdict.flag:
                 flags = (*c.flags, verdict.flag) if verdict.flag else c.flags
-                chunk[i] = replace(c, scores={**c.scores, **verdict.scores}, flags=flags)
+                chunk[i] = Candidate(c.draft, c.text, flags, {**c.scores, **verdict.scores})
             if not verdict.keep or (verdict.flag and not cleared_later):
                 dropped[i] = name, verdict.reason or verdict.flag
     return [(c.scores, *dropped.get(i, ("", "")), c.flags) for i, c in enumerate(chunk)]

@@ -21,7 +21,7 @@ _HIS = (("his",), ("her",), ("their",), ("its",))
 _OTHERS = frozenset({"other", "another", "second"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Noun:
     """A noun phrase.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from rewrite.frames import scene
 from rewrite.lexicon import lexicon
 from rewrite.reading import Reading, once, read
@@ -16,6 +18,9 @@ _ATTEMPTS = frozenset({"try", "attempt", "struggle", "want", "hope", "seek", "ma
 def denied(text: str, extend: str = "") -> frozenset[int]:
     """Places of the verbs (as frames know them) that a caption denies; equal texts are read once."""
     reading, known = read(text, extend), lexicon(extend)
+    hints = _hints(extend)
+    if hints.isdisjoint(reading.words) and hints.isdisjoint(reading.lemmas):
+        return frozenset()  # most captions
     letters = tags(text, extend)
     denying, almost = known.words("syntax", "denying"), known.words("syntax", "almost")
     vain = known.words("syntax", "vain")
@@ -28,6 +33,13 @@ def denied(text: str, extend: str = "") -> frozenset[int]:
         if count % 2 or (frame.unit.lemma.startswith("without ")):
             found.add(place)
     return frozenset(found)
+
+
+@lru_cache(maxsize=8)
+def _hints(extend: str) -> frozenset[str]:
+    """Words without one of which nothing is denied."""
+    lists = (lexicon(extend).words("syntax", name) for name in ("denying", "almost", "vain"))
+    return _NOT.union(_NOBODY, {"without", "too"}, *lists)
 
 
 def _not(reading: Reading, letters: str, place: int, almost: frozenset[str]) -> int:

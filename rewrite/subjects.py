@@ -12,7 +12,7 @@ from rewrite.nouns import Noun, NounReader
 from rewrite.reading import Unit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Frame:
     """A verb and its nouns, the passive turned round.
 

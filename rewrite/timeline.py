@@ -20,7 +20,7 @@ _DENIED = frozenset({"not", "never", "without", "no", "nobody", "cannot"})  # wh
 _EMPTY = frozenset({"finish", "end", "stop", "complete", "start", "begin", "have", "take", "give", "make"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Event:
     """An act on the line.
 
@@ -73,13 +73,14 @@ def timeline(text: str, extend: str = "") -> Timeline:
     acts, words = lexicon(extend).acts, reading.words
     clauses, marks = _clauses(reading, letters, extend)
     bounds = [c.begin for c in clauses]
+    denies = not _DENIED.isdisjoint(words)
     for unit in reading.units:
         verb = "V" in letters[unit.place : unit.place + unit.length]
         number = bisect_right(bounds, unit.place + unit.length - 1) - 1
         clause = clauses[number]
         # A noun of doing counts where a word of order opens on it: "after the brawl".
         # So does one that an empty verb brings in: "has a chat".
-        if _denied(words, letters, clause.begin, unit.place):
+        if denies and _denied(words, letters, clause.begin, unit.place):
             continue
         doing = not unit.concepts.isdisjoint(acts)
         held = clause.kind in ("after", "before") or "A" in letters[clause.begin : unit.place]
@@ -91,6 +92,20 @@ def timeline(text: str, extend: str = "") -> Timeline:
         ):
             clause.units.append(unit)
     return Timeline(tuple(_line(clauses)), tuple(marks))
+
+
+def may_order(text: str, extend: str = "") -> bool:
+    """Whether a caption holds a word that a word of order needs: without one its line has no marks."""
+    return not _telling(extend).isdisjoint(read(text, extend).words)
+
+
+@lru_cache(maxsize=8)
+def _telling(extend: str) -> frozenset[str]:
+    """The words that mark an order, and of each phrase that does its (last) longest word: few captions hold one."""
+    singles, phrases, _, _ = _marks(extend)
+    kinds = ("after", "before", "then", "first")
+    longest = {max(reversed(phrase), key=len) for phrase, kind in phrases.items() if kind in kinds}
+    return frozenset(longest).union(word for word, kind in singles.items() if kind in kinds)
 
 
 def _denied(words: tuple[str, ...], letters: str, begin: int, place: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,7 @@ _PREAMBLE = re.compile(
     re.IGNORECASE,
 )
 _SPOKEN = re.compile(r"[a-z]+(?:['-][a-z]+)*")
+_PLAIN = dict.fromkeys(map(ord, f"{string.ascii_letters} "))  # taken off, they leave a handful to look at one by one
 _ECHO = re.compile(r"\b(caption|rewrite)\s*:", re.IGNORECASE)
 _MARKUP = re.compile(r"</?[a-z][^>]*>|```|\*\*|^#+ |\[/?INST\]|<\|[^>]*\|>|https?://|\{\{|\}\}", re.IGNORECASE)
 
@@ -82,7 +84,7 @@ def _fault(candidate: Candidate, known: _Refusals) -> str:
     if "\n" in said:
         return "multiline"
     # A caption is mostly letters; a source in another script may be rewritten in it, so any letter counts.
-    letters = sum(c.isalpha() or c.isspace() for c in text)
-    if letters < 0.7 * len(text) or not text.isprintable():
+    others = sum(not (c.isalpha() or c.isspace()) for c in text.translate(_PLAIN))
+    if len(text) - others < 0.7 * len(text) or not text.isprintable():
         return "not_text"
     return ""

@@ -54,8 +54,9 @@ def _names(extend: str) -> _Names:
     groups = {word: group for group, words in lists["quantifiers"].items() for word in words.split()}
     sets = [frozenset(lists[name].split()) for name in ("two", "ends", "pointing", "before_plurals")]
     sets.append(frozenset(lexicon(extend).lists["concepts"]["people"]))
-    counting = frozenset({"once", "both", "half"}).union(lists["words"], lists["times"], lists["ordinals"], groups)
-    return _Names(lists["words"], lists["times"], lists["ordinals"], groups, *sets, counting)
+    counted = (lists[name] for name in ("words", "times", "ordinals"))
+    sets.append(frozenset({"once", "both", "half"}).union(groups, *counted))
+    return _Names(lists["words"], lists["times"], lists["ordinals"], groups, *sets)
 
 
 @dataclass(frozen=True, slots=True)

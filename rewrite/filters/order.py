@@ -12,7 +12,7 @@ from rewrite.filters.rules import reject_texts
 from rewrite.lexicon import lexicon
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
-from rewrite.timeline import Event, Timeline, timeline
+from rewrite.timeline import Event, Timeline, may_order, timeline
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Order:
 
 
 def _fault(source: str, text: str, extend: str) -> str:
+    if not (may_order(source, extend) or may_order(text, extend)):
+        return ""  # most captions
     first, second = timeline(source, extend), timeline(text, extend)
     if not (first.marks or second.marks) or min(len(first.events), len(second.events)) < 2:
         return ""
