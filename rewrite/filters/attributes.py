@@ -85,8 +85,11 @@ def _moved(old: set[str], new: set[str], source: dict[str, set[str]], value: str
 def _values(reading: Reading, known: _Classes) -> dict[str, dict[str, set[str]]]:
     """Class -> value -> what it belongs to (the next words; empty where none is near)."""
     found: dict[str, dict[str, set[str]]] = {}
+    said = known.values
     for place, (word, lemma) in enumerate(zip(reading.words, reading.lemmas, strict=True)):
-        for name, value in known.values.get(word) or known.values.get(lemma) or []:
+        if word not in said and lemma not in said:
+            continue
+        for name, value in said.get(word) or said[lemma]:
             if _meant(reading.words, place, name, known.context):
                 nouns = found.setdefault(name, {}).setdefault(value, set())
                 after = [u for u in reading.units if place < u.place <= place + 3]

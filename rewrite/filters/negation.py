@@ -128,7 +128,9 @@ class _Denial:
 
 @once
 def _denials(reading: Reading, words: frozenset[str], cues: _Cues) -> list[_Denial]:
-    found = []
+    found: list[_Denial] = []
+    if all(some.isdisjoint(said) for some in (words, cues.absent.keys()) for said in (reading.words, reading.lemmas)):
+        return found  # most captions
     for place, (word, lemma) in enumerate(zip(reading.words, reading.lemmas, strict=True)):
         if word in cues.absent:
             found.append(_Denial((), cues.absent[word], reading.clauses[place]))
@@ -149,6 +151,8 @@ def _nobody(reading: Reading, place: int) -> bool:
 
 def _harmless(words: tuple[str, ...], place: int, cues: _Cues) -> bool:
     for phrase in cues.harmless:
+        if words[place] not in phrase:
+            continue
         for begin in range(max(0, place - len(phrase) + 1), place + 1):
             if words[begin : begin + len(phrase)] == phrase:
                 return True
