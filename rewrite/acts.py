@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from rewrite.cast import NOBODY, Cast, Ids, Member, alike
 from rewrite.frames import scene
 from rewrite.nouns import Noun
-from rewrite.reading import read
+from rewrite.reading import once, read
 from rewrite.subjects import Frame
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Act:
     """A frame whose nouns are members of the source.
 
@@ -68,7 +67,7 @@ class Pair:
     owners: tuple[tuple[Ids, tuple[Ids, ...]], ...]
 
 
-@lru_cache(maxsize=4096)
+@once
 def pair(source: str, text: str, extend: str = "") -> Pair:
     """Reads two captions side by side; the filters of one chunk share what is read."""
     one, other = _cast(source, extend), _cast(text, extend)
@@ -95,10 +94,10 @@ def answering(act: Act, others: tuple[Act, ...]) -> list[Act]:
 
 def meet(some: tuple[Ids, ...], others: tuple[Ids, ...]) -> bool:
     """Whether somebody of the one may be somebody of the other."""
-    return any(a & b for a in some for b in others)
+    return any(not a.isdisjoint(b) for a in some for b in others)
 
 
-@lru_cache(maxsize=65536)
+@once
 def _cast(text: str, extend: str) -> Cast:
     return Cast(scene(text, extend), read(text, extend).words, extend)
 

@@ -7,9 +7,9 @@ makes a doubt, not a crash; the rules ask for two readings that agree.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from rewrite.nouns import Noun
+from rewrite.reading import once
 from rewrite.subjects import Frame, SubjectReader
 
 _DATIVE = frozenset({"give", "handover", "show", "tell2", "offer"})  # acts with one who gets, and what is got
@@ -26,7 +26,7 @@ class Scene:
     nouns: tuple[Noun, ...]
 
 
-@lru_cache(maxsize=65536)
+@once
 def scene(text: str, extend: str = "") -> Scene:
     """Reads a caption's frames; equal texts are read once."""
     return _Reader(text, extend).scene()

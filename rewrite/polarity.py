@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from rewrite.frames import scene
 from rewrite.lexicon import lexicon
-from rewrite.reading import Reading, read
+from rewrite.reading import Reading, once, read
 from rewrite.syntax import tags
 
 _NOT = frozenset({"not", "never", "cannot", "no", "neither", "nor"})
@@ -14,10 +14,13 @@ _NOBODY = frozenset({"nobody", "nothing", "none", "neither", "no", "hardly", "sc
 _ATTEMPTS = frozenset({"try", "attempt", "struggle", "want", "hope", "seek", "manage"})
 
 
-@lru_cache(maxsize=65536)
+@once
 def denied(text: str, extend: str = "") -> frozenset[int]:
     """Places of the verbs (as frames know them) that a caption denies; equal texts are read once."""
     reading, known = read(text, extend), lexicon(extend)
+    hints = _hints(extend)
+    if hints.isdisjoint(reading.words) and hints.isdisjoint(reading.lemmas):
+        return frozenset()  # most captions
     letters = tags(text, extend)
     denying, almost = known.words("syntax", "denying"), known.words("syntax", "almost")
     vain = known.words("syntax", "vain")
@@ -42,6 +45,13 @@ def _until(reading: Reading, letters: str, place: int) -> bool:
         if reading.words[at] in ("until", "till") and letters[at] == "C":
             return True
     return False
+
+
+@lru_cache(maxsize=8)
+def _hints(extend: str) -> frozenset[str]:
+    """Words without one of which nothing is denied."""
+    lists = (lexicon(extend).words("syntax", name) for name in ("denying", "almost", "vain"))
+    return _NOT.union(_NOBODY, {"without", "too"}, *lists)
 
 
 def _not(reading: Reading, letters: str, place: int, almost: frozenset[str]) -> int:

@@ -14,7 +14,7 @@ from rewrite.reading import Unit
 _TIMED = frozenset({"before", "after", "until", "since"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Frame:
     """A verb and its nouns, the passive turned round.
 

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rewrite.lexicon import Lexicon, lexicon
-from rewrite.reading import Reading, read
+from rewrite.reading import Reading, once, read
 from rewrite.surroundings import PLURALS, is_outcome, is_plural, names_one, one_does, several_do, told
 
 _GERUND = frozenset(["by", "without", "from", "for", "after", "before", "while", "to", "off"])
+_DO = frozenset({"do", "does", "did"})
 _BEHIND = frozenset(["behind", "ahead", "opposite", "inside", "outside", "above", "below", "beyond"])
 _CLOSED = frozenset("DRPXSJCWA")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Grammar:
     """The closed classes and the verbs of the lexicon."""
 
@@ -86,7 +87,7 @@ def _single(known: Lexicon, section: dict[str, str]) -> frozenset[str]:
     return frozenset(phrase[0] for words in section.values() for phrase in known.phrases(words) if len(phrase) == 1)
 
 
-@lru_cache(maxsize=65536)
+@once
 def tags(text: str, extend: str = "") -> str:
     """One letter per word of a caption; equal texts are read once."""
     reading, known = read(text, extend), grammar(extend)
@@ -180,6 +181,7 @@ def _past(reading: Reading, place: int, first: list[str], known: Grammar) -> boo
     return form and (lemma not in known.things or first[place + 1] in ("D", "R"))
 
 
+@lru_cache(maxsize=65536)
 def _closed(word: str, known: Grammar) -> str:
     """The letter of a word that is of one class alone; empty for an open one."""
     if not word[0].isalnum():
@@ -196,7 +198,8 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
     words, lemmas = reading.words, reading.lemmas
     word, lemma = words[place], lemmas[place]
     last = found[-1] if found else "S"
-    before, behind = (words[place - n] if place >= n else "" for n in (1, 2))
+    before = words[place - 1] if place >= 1 else ""
+    behind = words[place - 2] if place >= 2 else ""
     listed = lemma in known.verbs
     noun = lemma in known.people
     acted = "V" in found or "A" in found
@@ -245,7 +248,7 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
         if last in "NRWX":
             return (listed and (not plural or following in _CLOSED)) or following in ("D", "R")
         return last in "JCV" and listed and acted and (following != "" or last == "J")
-    asked = any(w in ("do", "does", "did") for w in words[max(0, place - 5) : place]) and "V" not in found[-4:]
+    asked = not _DO.isdisjoint(words[max(0, place - 5) : place]) and "V" not in found[-4:]
     if listed and word == lemma and last in "NR" and asked:
         return True  # "only then does the guard look"
     if word == lemma and plural and following == "X" and words[place + 1] in known.particles and not told(found):

@@ -11,17 +11,18 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from rewrite.lexicon import lexicon
-from rewrite.reading import Reading, Unit, read
+from rewrite.reading import Reading, Unit, once, read
 from rewrite.stretches import is_measure, main_behind, phrase_end
 from rewrite.syntax import tags
 
+_DONE = frozenset({"already", "just"})  # "has just been lifted out"
 Phrases = dict[tuple[str, ...], str]
 _LONGEST = 3
 _DENIED = frozenset({"not", "never", "without", "no", "nobody", "cannot"})  # what does not happen has no time
 _EMPTY = frozenset({"finish", "end", "stop", "complete", "start", "begin", "have", "take", "give", "make"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Event:
     """An act on the line.
 
@@ -70,7 +71,7 @@ class _Clause:
     end: int = 0
 
 
-@lru_cache(maxsize=65536)
+@once
 def timeline(text: str, extend: str = "") -> Timeline:
     """Reads a caption's order; equal texts are read once."""
     reading = read(text, extend)
@@ -78,13 +79,14 @@ def timeline(text: str, extend: str = "") -> Timeline:
     acts, words = lexicon(extend).acts, reading.words
     clauses, marks = _clauses(reading, letters, extend)
     bounds = [c.begin for c in clauses]
+    denies = not _DENIED.isdisjoint(words)
     for unit in reading.units:
         verb = "V" in letters[unit.place : unit.place + unit.length]
         number = bisect_right(bounds, unit.place + unit.length - 1) - 1
         clause = clauses[number]
         # A noun of doing counts where a word of order opens on it: "after the brawl".
         # So does one that an empty verb brings in: "has a chat".
-        if _denied(words, letters, clause.begin, unit.place):
+        if denies and _denied(words, letters, clause.begin, unit.place):
             continue
         if letters[unit.place + unit.length - 1] == "N" and letters[unit.place + unit.length :][:1] != "N":
             clause.named = clause.named or unit
@@ -103,6 +105,20 @@ def timeline(text: str, extend: str = "") -> Timeline:
         if clause.named and not clause.units and verbless:
             clause.units.append(clause.named)  # "after the whistle"
     return Timeline(tuple(_line(clauses, letters)), tuple(marks))
+
+
+def may_order(text: str, extend: str = "") -> bool:
+    """Whether a caption holds a word that a word of order needs: without one its line has no marks."""
+    return not _telling(extend).isdisjoint(read(text, extend).words)
+
+
+@lru_cache(maxsize=8)
+def _telling(extend: str) -> frozenset[str]:
+    """The words that mark an order, and of each phrase that does its (last) longest word: few captions hold one."""
+    singles, phrases, _, _ = _marks(extend)
+    kinds = ("after", "before", "then", "first")
+    longest = {max(reversed(phrase), key=len) for phrase, kind in phrases.items() if kind in kinds}
+    return _DONE.union(longest, (word for word, kind in singles.items() if kind in kinds))
 
 
 def _denied(words: tuple[str, ...], letters: str, begin: int, place: int) -> bool:
@@ -185,7 +201,7 @@ def _clauses(reading: Reading, letters: str, extend: str) -> tuple[list[_Clause]
             clauses.append(_Clause("beside", place, False, sentence))  # what for
         elif words[place] == "that" and letter in "WC" and _cleft(words, clauses, sentence):
             clauses.append(_Clause("main", place, False, sentence))  # "it was only then that he left"
-        elif words[place] in ("already", "just") and letters[place - 1 : place] == "A" and _over(words, place, clauses):
+        elif words[place] in _DONE and letters[place - 1 : place] == "A" and _over(words, place, clauses):
             marks.append(place)  # "but the baby has just been lifted out"
             clauses[-1].over = True
             if len(clauses) > 1 and clauses[-1].sentence == clauses[-2].sentence:

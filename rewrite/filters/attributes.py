@@ -9,7 +9,7 @@ from typing import Any
 
 from rewrite.filters.rules import judge_each
 from rewrite.lexicon import lexicon
-from rewrite.reading import Reading
+from rewrite.reading import Reading, once
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
@@ -37,7 +37,7 @@ class Attributes:
         return judge_each(candidates, lambda source, text: _fault(source, text, known), _DOUBTS, self.lexicon)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Classes:
     values: dict[str, list[tuple[str, str]]]  # word -> (class, value)
     stated: frozenset[str]
@@ -88,11 +88,15 @@ def _moved(old: set[str], new: set[str], source: dict[str, set[str]], value: str
     return any(nouns & new for other, nouns in source.items() if other != value)
 
 
+@once
 def _values(reading: Reading, known: _Classes) -> dict[str, dict[str, set[str]]]:
     """Class -> value -> what it belongs to (the next words; empty where none is near)."""
     found: dict[str, dict[str, set[str]]] = {}
+    said = known.values
     for place, (word, lemma) in enumerate(zip(reading.words, reading.lemmas, strict=True)):
-        for name, value in known.values.get(word) or known.values.get(lemma) or []:
+        if word not in said and lemma not in said:
+            continue
+        for name, value in said.get(word) or said[lemma]:
             if _meant(reading.words, place, name, known.context):
                 nouns = found.setdefault(name, {}).setdefault(value, set())
                 after = [u for u in reading.units if place < u.place <= place + 3]

@@ -11,7 +11,7 @@ from rewrite.acts import Act, meet, pair
 from rewrite.filters.rules import judge_each_text
 from rewrite.lexicon import lexicon
 from rewrite.polarity import denied
-from rewrite.reading import Reading, Unit, read
+from rewrite.reading import Reading, Unit, once, read
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
@@ -50,7 +50,7 @@ class Negation:
         return judge_each_text(candidates, fault, _DOUBTS)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Cues:
     hard: frozenset[str]  # deny what follows
     soft: frozenset[str]  # may answer a hard cue of the other caption, ask for none
@@ -133,8 +133,11 @@ class _Denial:
         return not self.concepts.isdisjoint(other.concepts) or any(self.of(u) for u in other.units)
 
 
+@once
 def _denials(reading: Reading, words: frozenset[str], cues: _Cues) -> list[_Denial]:
-    found = []
+    found: list[_Denial] = []
+    if all(some.isdisjoint(said) for some in (words, cues.absent.keys()) for said in (reading.words, reading.lemmas)):
+        return found  # most captions
     for place, (word, lemma) in enumerate(zip(reading.words, reading.lemmas, strict=True)):
         if word in cues.absent:
             bare = words is cues.soft and lemma in _PREDICATES  # "the till is empty" answers "nothing in the till"
@@ -169,6 +172,8 @@ def _nobody(reading: Reading, place: int) -> bool:
 
 def _harmless(words: tuple[str, ...], place: int, cues: _Cues) -> bool:
     for phrase in cues.harmless:
+        if words[place] not in phrase:
+            continue
         for begin in range(max(0, place - len(phrase) + 1), place + 1):
             if words[begin : begin + len(phrase)] == phrase:
                 return True
