@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from rewrite.cast import NOBODY, Cast, Ids, Member, alike
 from rewrite.frames import scene
 from rewrite.nouns import Noun
-from rewrite.reading import read
+from rewrite.reading import once, read
 from rewrite.subjects import Frame
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Act:
     """A frame whose nouns are members of the source.
 
@@ -68,7 +67,7 @@ class Pair:
     owners: tuple[tuple[Ids, tuple[Ids, ...]], ...]
 
 
-@lru_cache(maxsize=4096)
+@once
 def pair(source: str, text: str, extend: str = "") -> Pair:
     """Reads two captions side by side; the filters of one chunk share what is read."""
     one, other = _cast(source, extend), _cast(text, extend)
@@ -95,10 +94,10 @@ def answering(act: Act, others: tuple[Act, ...]) -> list[Act]:
 
 def meet(some: tuple[Ids, ...], others: tuple[Ids, ...]) -> bool:
     """Whether somebody of the one may be somebody of the other."""
-    return any(a & b for a in some for b in others)
+    return any(not a.isdisjoint(b) for a in some for b in others)
 
 
-@lru_cache(maxsize=65536)
+@once
 def _cast(text: str, extend: str) -> Cast:
     return Cast(scene(text, extend), read(text, extend).words, extend)
 
@@ -112,6 +111,8 @@ def _answered(some: Ids, answers: list[Ids]) -> Ids:
 
 
 def _act(frame: Frame, cast: Cast, answers: list[Ids] | None) -> Act:
+    itself = NOBODY.union(*(cast.of(n) for n in frame.agents))  # whom "themselves" means
+
     def ids(nouns: tuple[Noun, ...], apart: tuple[Noun, ...] = ()) -> tuple[Ids, ...]:
         # "He gave the cashier the money": whoever "he" is, it is not the cashier.
         if not nouns:
@@ -119,7 +120,10 @@ def _act(frame: Frame, cast: Cast, answers: list[Ids] | None) -> Act:
         named = NOBODY
         if any(n.pronoun for n in nouns):
             named = named.union(*(cast.of(n) for n in apart if not n.pronoun and n.prep != "'s"))
-        found = ((cast.of(n) - named or cast.of(n)) if n.pronoun else cast.of(n) for n in nouns)
+        found = (
+            itself if cast.reflexive(n) else (cast.of(n) - named or cast.of(n)) if n.pronoun else cast.of(n)
+            for n in nouns
+        )
         return tuple(found if answers is None else (_answered(some, answers) for some in found))
 
     behind = (*frame.patients, *frame.others)

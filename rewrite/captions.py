@@ -14,6 +14,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from rewrite.records import Caption, fold
 
 LONGEST = 2_000  # characters; a caption of CLIP's 77 tokens has about 400
 _OWN = {"id", "source_id", "text", "video", "snippet", "start", "end", "label"}
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _READERS = (".jsonl", ".json", ".csv", ".parquet", ".txt")
 
 
@@ -177,7 +179,7 @@ def caption_of(row: dict[str, Any], where: str) -> Caption:
     if len(text) > LONGEST:
         what = f"the caption has {len(text):,} characters, more than {LONGEST:,}"
         raise InputError(where, what, "Is it a caption? Split it into sentences.")
-    if any(0xD800 <= ord(c) <= 0xDFFF for c in text):
+    if _SURROGATE.search(text):
         raise InputError(where, "the caption holds half of a surrogate pair", "Write it as valid Unicode.")
     id_ = row.get("id", f"line-{where.rpartition(':')[2].removeprefix(' row ')}")
     if not isinstance(id_, (str, int)) or isinstance(id_, bool) or id_ == "":

@@ -91,6 +91,10 @@ class Cast:
         """Whom a noun may mean."""
         return self._of[noun.place]
 
+    def reflexive(self, noun: Noun) -> bool:
+        """Whether it is "himself" or the like."""
+        return noun.pronoun and self._words[noun.place].endswith(("self", "selves"))
+
     def _sexed(self, noun: Noun) -> None:
         """Tells a person's sex by a pronoun that can mean nobody else."""
         fitting = [m for m in self.members if noun.word in ("he", "she") and _fits(noun.word, m) and _personal(m)]
@@ -147,6 +151,11 @@ def _fits(pronoun: str, member: Member) -> bool:
         case "they":
             return member.several
     return False
+
+
+def somebody(member: Member) -> bool:
+    """Whether it is a person, or no thing we know and named like one who does something: "a heckler"."""
+    return member.person or (not member.thing and any(h.lemma.endswith(_DOERS) for h in member.heads))
 
 
 def _personal(member: Member) -> bool:

@@ -6,16 +6,17 @@ import gc
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 from rewrite.filters import Filter
+from rewrite.reading import forget
 from rewrite.records import Candidate, Draft, Rewrite, Verdict, fold
 from rewrite.reporter import Reporter
 
 _CHUNK = 1024  # candidates; one chunk's texts are embedded together, and progress moves by it
 _MANY = 8  # chunks; fewer are done before other processes have started
+_Answer = tuple[Mapping[str, float], str, str, tuple[str, ...]]  # what judging adds to a candidate: a Rewrite's rest
 _QUOTES = (('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"))
 
 
@@ -51,13 +52,26 @@ def _judge_chunks(chunks: list[list[Candidate]], filters: Mapping[str, Filter]) 
     A filter with a model of inference stays in this process: it keeps the cores busy by itself.
     """
     heavy = any(getattr(plug, "clears", False) for plug in filters.values())
-    if len(chunks) < _MANY or heavy:
-        yield from (_judge_chunk(chunk, filters) for chunk in chunks)
-        return
-    from joblib import Parallel, cpu_count, delayed
+    if len(chunks) < _MANY:
+        found = (_judge_chunk(chunk, filters) for chunk in chunks)
+    elif heavy:
+        found = (_judge_apart(chunk, filters) for chunk in chunks)
+    else:
+        from joblib import Parallel, cpu_count, delayed
 
-    work = (delayed(_judge_chunk)(chunk, dict(filters)) for chunk in chunks)
-    yield from Parallel(n_jobs=cpu_count(), return_as="generator", pre_dispatch="2*n_jobs")(work)
+        work = (delayed(_judge_apart)(chunk, dict(filters)) for chunk in chunks)
+        found = Parallel(n_jobs=cpu_count(), return_as="generator", pre_dispatch="2*n_jobs")(work)
+    for chunk, answers in zip(chunks, found, strict=True):
+        yield [Rewrite(c.draft, c.text, *answer) for c, answer in zip(chunk, answers, strict=True)]
+
+
+def _judge_apart(chunk: list[Candidate], filters: Mapping[str, Filter]) -> list[_Answer]:
+    """One chunk of many: its sources are its own, so what was read of them is of no use to the next one."""
+    with _no_collection():
+        try:
+            return _judge_chunk(chunk, filters)
+        finally:
+            forget()
 
 
 @contextmanager
@@ -73,7 +87,8 @@ def _no_collection() -> Iterator[None]:
 
 
 @_no_collection()
-def _judge_chunk(chunk: list[Candidate], filters: Mapping[str, Filter]) -> list[Rewrite]:
+def _judge_chunk(chunk: list[Candidate], filters: Mapping[str, Filter]) -> list[_Answer]:
+    chunk = list(chunk)
     dropped: dict[int, tuple[str, str]] = {}
     for place, (name, plug) in enumerate(filters.items()):
         cleared_later = any(getattr(p, "clears", False) for p in list(filters.values())[place + 1 :])
@@ -83,10 +98,10 @@ def _judge_chunk(chunk: list[Candidate], filters: Mapping[str, Filter]) -> list[
             c = chunk[i]
             if verdict.scores or verdict.flag:
                 flags = (*c.flags, verdict.flag) if verdict.flag else c.flags
-                chunk[i] = replace(c, scores={**c.scores, **verdict.scores}, flags=flags)
+                chunk[i] = Candidate(c.draft, c.text, flags, {**c.scores, **verdict.scores})
             if not verdict.keep or (verdict.flag and not cleared_later):
                 dropped[i] = name, verdict.reason or verdict.flag
-    return [Rewrite(c.draft, c.text, c.scores, *dropped.get(i, ("", "")), c.flags) for i, c in enumerate(chunk)]
+    return [(c.scores, *dropped.get(i, ("", "")), c.flags) for i, c in enumerate(chunk)]
 
 
 def _chunks(candidates: list[Candidate]) -> Iterator[list[Candidate]]:

@@ -86,7 +86,8 @@ class _Store:
 
         fresh = [n for n, i in enumerate(ids) if i not in self._row]
         self._row |= {ids[n]: len(self._table) + place for place, n in enumerate(fresh)}
-        self._table = np.concatenate([self._table, found[fresh]]) if len(self._table) else found[fresh]
+        new = found if len(fresh) == len(ids) else found[fresh]
+        self._table = np.concatenate([self._table, new]) if len(self._table) else new
 
     def _load(self) -> None:
         import numpy as np
@@ -100,7 +101,8 @@ class _Store:
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
                 continue  # merged away by another process, or torn: its texts are encoded again
         if parts:
-            self._add([i for ids, _ in parts for i in ids], np.concatenate([v for _, v in parts]))
+            vectors = [v for _, v in parts]
+            self._add([i for ids, _ in parts for i in ids], np.concatenate(vectors) if len(vectors) > 1 else vectors[0])
         if len(shards) > _MOST_SHARDS:
             self._keep(list(self._row), self._table)
             for shard in shards:

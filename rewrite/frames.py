@@ -7,11 +7,14 @@ makes a doubt, not a crash; the rules ask for two readings that agree.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from rewrite.nouns import Noun
+from rewrite.reading import once
 from rewrite.subjects import Frame, SubjectReader
 
+_DATIVE = frozenset({"give", "handover", "show", "tell2", "offer"})  # acts with one who gets, and what is got
+_MOMENTS = frozenset({"time", "moment", "instant", "second"})
+_GONE = frozenset({"go", "come", "arrive", "depart", "vanish", "disappear"})  # "are gone" is done by who is gone
 _SUBJECTS = frozenset({"he", "she", "they"})
 
 
@@ -23,7 +26,7 @@ class Scene:
     nouns: tuple[Noun, ...]
 
 
-@lru_cache(maxsize=65536)
+@once
 def scene(text: str, extend: str = "") -> Scene:
     """Reads a caption's frames; equal texts are read once."""
     return _Reader(text, extend).scene()
@@ -80,7 +83,11 @@ class _Reader(SubjectReader):
                 others = (replace(borne, prep=self.words[w - 1]), *others)  # "the man to whom she hands it"
             else:
                 patients = (borne,)
-        if passive:
+        if passive and patients and self.unit[place].concepts & _DATIVE:
+            frame = Frame(
+                self.unit[place], agents, patients, (*subject, *others), guessed, True
+            )  # "they are given balloons"
+        elif passive:
             frame = Frame(self.unit[place], agents, subject, (*patients, *others), guessed, True)
         elif guessed and self._inverted(place) and patients:
             subject, frame = patients, Frame(self.unit[place], patients, (), others, guessed, False)
@@ -91,11 +98,21 @@ class _Reader(SubjectReader):
         if relative or borne is not None:
             self.relative.add(frame.unit.place)
         self.formed = self._participle(place)
+        possessor = self._possessor(place) if passive and self.tags[self._before(place, "X")] == "N" else None
+        if possessor is not None and possessor not in subject:
+            subject = (possessor,)  # "has his calf bitten and hits it"
         if subject:
             self.subject = self.by_form[self.formed] = subject
             asked = self.words[max(0, place - 1)] == "to"
-            if not relative and borne is None and not self.formed and not asked:
+            if not relative and borne is None and not self.formed and not asked and not self._aside(place):
                 self.main = subject
+
+    def _aside(self, place: int) -> bool:
+        """Whether a verb stands in a clause set into another: "trips, when the music stops, and falls"."""
+        at = place - 1
+        while at >= 0 and self.tags[at] not in "SCWV":
+            at -= 1
+        return bool(self.main) and at > 0 and self.tags[at] == "C" and self.tags[at - 1] == "J"
 
     def _inverted(self, place: int) -> bool:
         """Whether a sentence begins with a place, its subject behind the verb: "out of the lift comes a nurse"."""
@@ -129,6 +146,8 @@ class _Reader(SubjectReader):
 
     def _passive(self, place: int, by: bool) -> bool:
         word, lemma = self.words[place], self.reading.lemmas[place]
+        if lemma in _GONE:
+            return False
         if word.endswith("ing") or not (word != lemma or word in self.known.irregular) or word.endswith("s"):
             return False
         before = place - 1
@@ -143,10 +162,18 @@ class _Reader(SubjectReader):
         if by or ((before < 0 or self.tags[before] in "SC") and word.endswith(("ed", "en")) and self._opens(place)):
             return True
         # "has his wallet taken", "with one hand tied", "has a jug of water poured over him"
+        return self._possessor(place) is not None
+
+    def _possessor(self, place: int) -> Noun | None:
+        """Who "has his wallet taken"; nobody in "no sooner had the clerk taken it"."""
+        before = self._before(place, "X")
         noun = self.ending.get(before)
         while noun is not None and noun.prep == "of":
             noun = self.ending.get(self._before(noun.begin - 1, "X"))
-        return noun is not None and noun.begin > 0 and self.words[noun.begin - 1] in self.known.possessing
+        if noun is None or noun.begin < 1 or self.words[noun.begin - 1] not in self.known.possessing:
+            return None
+        at = self._before(noun.begin - 1, "XA")
+        return self.ending.get(at) or (noun if self.tags[at : at + 1] in ("W", "J", "V") and at >= 0 else None)
 
     def _opens(self, place: int) -> bool:
         """Whether a participle opens a phrase of its own: no object stands behind it."""
@@ -168,6 +195,8 @@ class _Reader(SubjectReader):
                     break
                 joined = True
             noun = self.beginning.get(at)
+            if self.words[at] in _MOMENTS and self.tags[at + 1 : at + 2] in ("D", "R"):
+                break  # "have left by the time the band comes"
             if noun is not None and noun.pronoun and self.words[at] in _SUBJECTS and at > self._behind(place):
                 break  # "after he points at a dish she writes it down"
             if noun is not None:

@@ -19,12 +19,13 @@ from rewrite.errors import CorpusError, StorageError
 
 NAME = "manifest.json"
 FORMAT = 1
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _PACKAGES = ("torch", "transformers", "sentence-transformers", "vllm", "xllamacpp", "numpy", "scikit-learn")
 
 
 def canonical(value: Any) -> str:
     """The one json text of a value: sorted keys, no spaces, UTF-8, no NaN."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def digest(value: Any) -> str:

@@ -6,6 +6,7 @@ Pronouns are nouns too: whom they stand for is asked later, of the whole caption
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rewrite.lexicon import lexicon
 from rewrite.reading import Unit, read, stem
@@ -21,7 +22,7 @@ _HIS = (("his",), ("her",), ("their",), ("its",))
 _OTHERS = frozenset({"other", "another", "second"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Noun:
     """A noun phrase.
 
@@ -46,6 +47,12 @@ class Noun:
     pronoun: bool
 
 
+@lru_cache(maxsize=8)
+def _humans(extend: str) -> frozenset[str]:
+    known = lexicon(extend)
+    return known.entities - known.words("grammar", "entities")
+
+
 class NounReader:
     """One pass over one caption: its words, their letters (syntax.py), its units, its nouns."""
 
@@ -58,7 +65,7 @@ class NounReader:
             if letter == "V" and (unit := self.unit.get(place)) and unit.place < place and self.tags[unit.place] != "V":
                 self.unit[place] = self._alone(place, extend)  # "the bus stopped" is no bus stop
         self.people = lexicon(extend).entities
-        self.humans = self.people - set(lexicon(extend).lists["grammar"]["entities"].split())
+        self.humans = _humans(extend)
         self.nouns = self._nouns()
         self.beginning = {n.begin: n for n in self.nouns if n.prep != "'s"}
         self.ending = {n.place: n for n in self.nouns}  # by head

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from rewrite.frames import scene
 from rewrite.lexicon import lexicon
-from rewrite.reading import Reading, read
+from rewrite.reading import Reading, once, read
 from rewrite.syntax import tags
 
 _NOT = frozenset({"not", "never", "cannot", "no", "neither", "nor"})
@@ -14,10 +14,13 @@ _NOBODY = frozenset({"nobody", "nothing", "none", "neither", "no", "hardly", "sc
 _ATTEMPTS = frozenset({"try", "attempt", "struggle", "want", "hope", "seek", "manage"})
 
 
-@lru_cache(maxsize=65536)
+@once
 def denied(text: str, extend: str = "") -> frozenset[int]:
     """Places of the verbs (as frames know them) that a caption denies; equal texts are read once."""
     reading, known = read(text, extend), lexicon(extend)
+    hints = _hints(extend)
+    if hints.isdisjoint(reading.words) and hints.isdisjoint(reading.lemmas):
+        return frozenset()  # most captions
     letters = tags(text, extend)
     denying, almost = known.words("syntax", "denying"), known.words("syntax", "almost")
     vain = known.words("syntax", "vain")
@@ -27,9 +30,28 @@ def denied(text: str, extend: str = "") -> frozenset[int]:
         count = _not(reading, letters, place, almost) + _governed(reading, letters, place, denying, almost)
         if not count and (_nobody(reading, letters, place) or _attempted(reading, letters, place, vain)):
             count = 1
+        if count % 2 and _until(reading, letters, place):
+            continue  # "does not wake until": it does in the end
         if count % 2 or (frame.unit.lemma.startswith("without ")):
             found.add(place)
     return frozenset(found)
+
+
+def _until(reading: Reading, letters: str, place: int) -> bool:
+    """Whether "until" follows in the verb's own clause."""
+    for at in range(place + 1, len(letters)):
+        if letters[at] == "S" or reading.words[at] in ("and", "but", "so"):
+            return False
+        if reading.words[at] in ("until", "till") and letters[at] == "C":
+            return True
+    return False
+
+
+@lru_cache(maxsize=8)
+def _hints(extend: str) -> frozenset[str]:
+    """Words without one of which nothing is denied."""
+    lists = (lexicon(extend).words("syntax", name) for name in ("denying", "almost", "vain"))
+    return _NOT.union(_NOBODY, {"without", "too"}, *lists)
 
 
 def _not(reading: Reading, letters: str, place: int, almost: frozenset[str]) -> int:

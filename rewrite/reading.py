@@ -7,8 +7,10 @@ agree when they share a concept, a lemma or a stem: "walks off" agrees with "lea
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 from rewrite.lexicon import LONGEST, Lexicon, lexicon
 
@@ -17,10 +19,13 @@ _WORD = re.compile(
 )
 _SPLIT = {"can't": "can not", "cannot": "can not", "won't": "will not", "shan't": "shall not"}
 _PARTICLES = frozenset(["off", "on", "out", "up", "down", "away", "apart", "over", "back"])
+_MOST = 65536  # texts remembered by each reader
+_forget: list[Callable[[], None]] = []  # how each reader forgets
+Reader = TypeVar("Reader", bound=Callable[..., Any])
 _ENDINGS = ("ingly", "edly", "ing", "ers", "ies", "ied", "er", "ed", "es", "ly", "or", "s", "e", "y")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # frozen ones take four times as long to make, and a corpus makes millions
 class Unit:
     """One piece of content.
 
@@ -47,9 +52,9 @@ class Unit:
         return not self.concepts.isdisjoint(other.concepts) or not self.stems.isdisjoint(other.stems)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """A caption's words and what they carry.
+    """A caption's words and what they carry. Equal to itself alone, so that it is found fast by whoever remembers it.
 
     Attributes:
         words: lower-case tokens, marks among them.
@@ -70,14 +75,26 @@ class Reading:
         return frozenset().union(*(unit.concepts for unit in self.units))
 
 
-@lru_cache(maxsize=65536)
+def once(reader: Reader) -> Reader:
+    """A reader that reads equal texts once, until it is told to `forget`."""
+    remembering = lru_cache(maxsize=_MOST)(reader)
+    _forget.append(remembering.cache_clear)
+    return cast(Reader, remembering)
+
+
+def forget() -> None:
+    """Forgets what any reader remembers of texts: it is some 20 KB of each, and no text comes again."""
+    for reader in _forget:
+        reader()
+
+
+@once
 def read(text: str, extend: str = "") -> Reading:
     """Reads a caption by the lexicon (`extend`: a user's additions). Equal texts are read once."""
-    known = lexicon(extend)
     words, owners = _words(text)
-    lemmas = tuple(known.lemma(word) for word in words)
+    lemmas = tuple([_entry(word, extend)[0] for word in words])
     clauses = _clauses(words, _words_of(extend, "clause_marks"))
-    return Reading(words, lemmas, clauses, _units(words, lemmas, clauses, known, _words_of(extend, "function")), owners)
+    return Reading(words, lemmas, clauses, _units(words, lemmas, clauses, extend), owners)
 
 
 def holds(reading: Reading, phrases: frozenset[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
@@ -85,9 +102,9 @@ def holds(reading: Reading, phrases: frozenset[tuple[str, ...]]) -> frozenset[tu
     found = set()
     first = _first_words(phrases)
     for sequence in (reading.lemmas, reading.words):
-        for begin, word in enumerate(sequence):
-            if word not in first:
-                continue
+        if first.isdisjoint(sequence):
+            continue
+        for begin in [place for place, word in enumerate(sequence) if word in first]:
             for length in range(1, min(LONGEST, len(sequence) - begin) + 1):
                 if sequence[begin : begin + length] in phrases:
                     found.add(sequence[begin : begin + length])
@@ -109,6 +126,14 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
 
 
+@lru_cache(maxsize=65536)
+def _entry(word: str, extend: str) -> tuple[str, int]:
+    """A word's lemma, and how many words the longest phrase has that it begins."""
+    known = lexicon(extend)
+    lemma = known.lemma(word)
+    return lemma, max(known.longest.get(lemma, 0), known.longest.get(word, 0))
+
+
 @lru_cache(maxsize=64)
 def _words_of(extend: str, key: str) -> frozenset[str]:
     return lexicon(extend).words("grammar", key)
@@ -118,6 +143,9 @@ def _words(text: str) -> tuple[tuple[str, ...], frozenset[int]]:
     found: list[str] = []
     owners: set[int] = set()
     for word in _WORD.findall(text.lower().replace("’", "'").replace("-", " - " if " - " in text else " ")):
+        if word.isalnum() and word not in _SPLIT:
+            found.append(word)
+            continue
         word = _SPLIT.get(word, word).strip()
         if word.endswith("n't"):
             word = f"{word[:-3]} not"
@@ -138,39 +166,38 @@ def _clauses(words: tuple[str, ...], marks: frozenset[str]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _units(
-    words: tuple[str, ...],
-    lemmas: tuple[str, ...],
-    clauses: tuple[int, ...],
-    known: Lexicon,
-    function: frozenset[str],
-) -> tuple[Unit, ...]:
+def _units(words: tuple[str, ...], lemmas: tuple[str, ...], clauses: tuple[int, ...], extend: str) -> tuple[Unit, ...]:
     """Longest phrases first; function words count only inside a phrase."""
+    known = lexicon(extend)
     units: list[Unit] = []
     place = 0
     while place < len(words):
-        length = _phrase(words, lemmas, place, known)
-        span = range(place, place + max(length, 1))
-        content = [i for i in span if words[i][0].isalnum() and lemmas[i] not in function and words[i] not in function]
-        if content or length > 1:
-            meant = known.concepts.get(lemmas[place : place + length], frozenset()) if length else frozenset()
-            meant = meant | known.concepts.get(words[place : place + length], frozenset())
-            # A phrase of doing keeps what its words do ("without paying" still pays); a bus stop stops nothing.
-            doing = length < 2 or not meant.isdisjoint(known.acts)
-            inside = (known.concepts.get((lemmas[i],), frozenset()) for i in content if doing)
-            units.append(
-                Unit(
-                    lemma=" ".join(lemmas[place : place + max(length, 1)]),
-                    word=words[place],
-                    place=place,
-                    length=max(length, 1),
-                    clause=clauses[place],
-                    concepts=meant.union(*inside),
-                    stems=frozenset(stem(lemmas[i]) for i in content),
-                )
-            )
-        place += max(length, 1)
+        most = _entry(words[place], extend)[1]
+        length = _phrase(words, lemmas, place, most, known) if most > 1 else 1
+        span = slice(place, place + length)
+        content = _content(words[span], lemmas[span], extend)
+        if content is not None:
+            lemma, concepts, stems = content
+            units.append(Unit(lemma, words[place], place, length, clauses[place], concepts, stems))
+        place += length
     return tuple(_with_particle(unit, words, clauses, known) for unit in units)
+
+
+@lru_cache(maxsize=65536)
+def _content(
+    words: tuple[str, ...], lemmas: tuple[str, ...], extend: str
+) -> tuple[str, frozenset[str], frozenset[str]] | None:
+    """(lemma, concepts, stems) of a word or of a phrase that the lexicon knows; none of a function word or a mark."""
+    known, function = lexicon(extend), _words_of(extend, "function")
+    both = zip(words, lemmas, strict=True)
+    content = [lemma for word, lemma in both if word[0].isalnum() and lemma not in function and word not in function]
+    if not content and len(words) == 1:
+        return None
+    meant = known.concepts.get(lemmas, frozenset()) | known.concepts.get(words, frozenset())
+    # A phrase of doing keeps what its words do ("without paying" still pays); a bus stop stops nothing.
+    doing = len(words) == 1 or not meant.isdisjoint(known.acts)
+    inside = (known.concepts.get((lemma,), frozenset()) for lemma in content if doing)
+    return " ".join(lemmas), meant.union(*inside), frozenset(map(stem, content))
 
 
 def _with_particle(unit: Unit, words: tuple[str, ...], clauses: tuple[int, ...], known: Lexicon) -> Unit:
@@ -186,15 +213,9 @@ def _with_particle(unit: Unit, words: tuple[str, ...], clauses: tuple[int, ...],
     return unit
 
 
-def _phrase(words: tuple[str, ...], lemmas: tuple[str, ...], place: int, known: Lexicon) -> int:
-    """Number of words of the longest known phrase that begins here; 0 if the word itself is unknown."""
-    most = known.longest.get(lemmas[place], 0)
-    if words[place] != lemmas[place]:
-        most = max(most, known.longest.get(words[place], 0))
-    for length in range(min(most, len(lemmas) - place), 0, -1):
-        found = lemmas[place : place + length]
-        if found in known.concepts:
+def _phrase(words: tuple[str, ...], lemmas: tuple[str, ...], place: int, most: int, known: Lexicon) -> int:
+    """Number of words of the longest known phrase that begins here; 1 where none of several words does."""
+    for length in range(min(most, len(lemmas) - place), 1, -1):
+        if lemmas[place : place + length] in known.concepts or words[place : place + length] in known.concepts:
             return length
-        if (written := words[place : place + length]) != found and written in known.concepts:
-            return length
-    return 0
+    return 1

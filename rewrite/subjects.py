@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from rewrite.nouns import Noun, NounReader
 from rewrite.reading import Unit
 
+_TIMED = frozenset({"before", "after", "until", "since"})
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True, unsafe_hash=True)
 class Frame:
     """A verb and its nouns, the passive turned round.
 
@@ -82,6 +84,8 @@ class SubjectReader(NounReader):
         before = [n for n in self.nouns if n.place < at and n.prep != "'s"][-4:]
         if self.words[at] in ("who", "whom"):
             human = [n for n in before if n.head is None or n.head.concepts & self.humans]
+            if before and not self._thing(before[-1]) and before[-1].prep == "by":
+                return (before[-1],)  # "is weighed by the zookeeper, who"
             before = human or [n for n in before if not self._thing(n)] or before
         return tuple(before[-1:])
 
@@ -92,10 +96,14 @@ class SubjectReader(NounReader):
             bound -= 1
         if not any(f.unit.place > bound and f.unit.place not in self.relative for f in self.frames):
             waiting = [n for n in self.nouns if bound < n.begin < at and not n.prep]
+            if waiting and self.words[waiting[0].begin - 1] in _TIMED and waiting[0].place == at - 1:
+                waiting = []  # "hoists it before lunch and sells it"
             if waiting:
                 self.main = (waiting[0],)
                 return self.main
         if self.words[at] == ",":
+            if self.main and self.frames and self.frames[-1].unit.place in self.relative:
+                return self._both()  # "a warden, who ducks, paddles ashore"
             return self.main or self.subject
         ending = self.words[place].endswith("ing")
         return self.by_form.get(ending, self._both()) if ending != self.formed else self._both()

@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rewrite.lexicon import Lexicon, lexicon
-from rewrite.reading import Reading, read
+from rewrite.reading import Reading, once, read
+from rewrite.surroundings import PLURALS, is_outcome, is_plural, names_one, one_does, several_do, told
 
-_PLURALS = frozenset(
-    {"people", "men", "women", "children", "police", "staff", "policemen", "firefighters", "they", "who"}
-)
 _GERUND = frozenset(["by", "without", "from", "for", "after", "before", "while", "to", "off"])
+_DO = frozenset({"do", "does", "did"})
 _BEHIND = frozenset(["behind", "ahead", "opposite", "inside", "outside", "above", "below", "beyond"])
 _CLOSED = frozenset("DRPXSJCWA")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Grammar:
     """The closed classes and the verbs of the lexicon."""
 
@@ -37,6 +36,9 @@ class Grammar:
     irregular: frozenset[str]
     parts: frozenset[str]
     particles: frozenset[str]
+    outcomes: frozenset[str]
+    numbered: frozenset[str]
+    compounding: frozenset[str]
     numbers: frozenset[str]
 
 
@@ -73,7 +75,10 @@ def grammar(extend: str = "") -> Grammar:
         | frozenset(["a", "an", "half", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]),
         **{
             name: frozenset(lists[name].split())
-            for name in ("passive", "possessing", "bare", "irregular", "parts", "particles", "several")
+            for name in (
+                *("passive", "possessing", "bare", "irregular", "parts", "particles", "several"),
+                *("outcomes", "numbered", "compounding"),
+            )
         },
     )
 
@@ -82,7 +87,7 @@ def _single(known: Lexicon, section: dict[str, str]) -> frozenset[str]:
     return frozenset(phrase[0] for words in section.values() for phrase in known.phrases(words) if len(phrase) == 1)
 
 
-@lru_cache(maxsize=65536)
+@once
 def tags(text: str, extend: str = "") -> str:
     """One letter per word of a caption; equal texts are read once."""
     reading, known = read(text, extend), grammar(extend)
@@ -115,13 +120,19 @@ def tags(text: str, extend: str = "") -> str:
             letter = "N"
         elif word == "one" and last == "D" and words[place + 1 : place + 2] and words[place + 1].endswith("ing"):
             letter = "N"  # "the one sitting there"
+        elif letter == "D" and last == "N" and names_one(words, place, found, known):
+            letter = "N"  # "the taller one", "bed nine"
+        elif letter == "P" and last == "D" and words[place - 1] in ("a", "an", "the", "his", "its", "their"):
+            letter = "N"  # "an off-duty soldier"
+        elif word in known.outcomes and last in ("N", "R") and is_outcome(words, place, following, found):
+            letter = "X"  # "wrenches the pipe loose", "takes him hostage"
         elif word in _BEHIND and last == "N" and following in "SJAC" and following:
             letter = "X"  # "it hits the car behind"
         elif word in _BEHIND and last in "NV" and not following and _past(reading, place + 1, first, known):
             letter = "X"  # "the car behind hit it"
-        elif word == "then" and (last in "WJSC" or not _told(found)):
+        elif word == "then" and (last in "WJSC" or not told(found)):
             letter = "X"
-        elif word == "left" and _leaves(words, place, last, following):
+        elif word == "left" and _leaves(words, place, found, following):
             letter = "V"
         elif word == "bit" and last in "RN" and following in ("D", "R"):
             letter = "V"  # "it bit her thumb"
@@ -135,7 +146,11 @@ def tags(text: str, extend: str = "") -> str:
             letter = "N"  # "a nursing home"
         elif word == "till" and last in "NXRV":
             letter = "C"
-        elif (word == "at" and words[place + 1 : place + 2] == ("once",)) or (word == "all" and following == "P"):
+        elif (
+            (word == "once" and words[max(0, place - 1)] == "at")
+            or (word == "at" and words[place + 1 : place + 2] == ("once",))
+            or (word == "all" and following == "P")
+        ):
             letter = "X"
         elif letter == "D" and following in ("A", "S") and (word in known.parts or word[0].isdigit()):
             letter = "R"  # "the two have fought"
@@ -147,8 +162,11 @@ def tags(text: str, extend: str = "") -> str:
     return "".join(found)
 
 
-def _leaves(words: tuple[str, ...], place: int, last: str, following: str) -> bool:
+def _leaves(words: tuple[str, ...], place: int, found: list[str], following: str) -> bool:
     """Whether "left" is what somebody did, not where something is."""
+    last = found[-1] if found else "S"
+    if (last == "X" and found[-2:-1] == ["A"]) or (last == "N" and following in ("C", "X", "S") and not told(found)):
+        return True  # "has already left", "the pilgrims left only after"
     if last in "AR" or (last in "NXJ" and following in ("D", "R")):
         return True
     return last == "J" and following in "SJPC" and words[max(0, place - 2)] != "right"
@@ -163,6 +181,7 @@ def _past(reading: Reading, place: int, first: list[str], known: Grammar) -> boo
     return form and (lemma not in known.things or first[place + 1] in ("D", "R"))
 
 
+@lru_cache(maxsize=65536)
 def _closed(word: str, known: Grammar) -> str:
     """The letter of a word that is of one class alone; empty for an open one."""
     if not word[0].isalnum():
@@ -179,7 +198,8 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
     words, lemmas = reading.words, reading.lemmas
     word, lemma = words[place], lemmas[place]
     last = found[-1] if found else "S"
-    before, behind = (words[place - n] if place >= n else "" for n in (1, 2))
+    before = words[place - 1] if place >= 1 else ""
+    behind = words[place - 2] if place >= 2 else ""
     listed = lemma in known.verbs
     noun = lemma in known.people
     acted = "V" in found or "A" in found
@@ -202,25 +222,37 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
         return last in "NRXWJCSV" and (following != "" or last in "NRW" or (listed and last != "S"))
     if last == "A":
         return False
-    plural = last == "N" and (before in _PLURALS or (before.endswith("s") and before != lemmas[place - 1]))
+    plural = last == "N" and (before in PLURALS or before.endswith("men") or is_plural(reading, place - 1))
+    if plural and word != lemma and words[max(0, place - 2)] == "of" and words[max(0, place - 3)] in known.parts:
+        plural = False  # "a group of welders blocks a train"
+    plural = plural or (last == "N" and listed and word == lemma and several_do(reading, place, found))
     strange = following in ("D", "R") and not word.endswith(("ss", "us"))  # no dictionary knows it
+    if last == "N" and one_does(reading, place, found, known):
+        return True  # "a busboy slops bleach"
     if word.endswith("s") and (word != lemma or strange):
         if last == "N" and _counted(reading, place, found, known):
             return False
-        if last == "N" and lemma in known.things and following not in ("D", "R") and _told(found):
+        if last == "N" and lemma in known.things and following not in ("D", "R") and told(found):
             return False  # "takes the gold chains"
         if adjective:
             return False
         if plural and not listed:
             return False
+        if last == "J" and acted and following in ("D", "R"):
+            return True  # "and seals the lid"
+        leads = following == "X" and last in "NRW" and words[place + 1] in known.particles and not told(found)
         if noun:
-            return last in "NRWX" and following in ("D", "R")
+            return last in "NRWX" and (following in ("D", "R") or leads)
+        if leads and not plural:
+            return True  # "the clown hands out balloons"
         if last in "NRWX":
             return (listed and (not plural or following in _CLOSED)) or following in ("D", "R")
         return last in "JCV" and listed and acted and (following != "" or last == "J")
-    asked = any(w in ("do", "does", "did") for w in words[max(0, place - 5) : place]) and "V" not in found[-4:]
+    asked = not _DO.isdisjoint(words[max(0, place - 5) : place]) and "V" not in found[-4:]
     if listed and word == lemma and last in "NR" and asked:
         return True  # "only then does the guard look"
+    if word == lemma and plural and following == "X" and words[place + 1] in known.particles and not told(found):
+        return True  # "the children hand out balloons"
     if listed and word == lemma and not noun:
         if before == "police" and acted and following not in ("D", "R", "P"):
             return False
@@ -245,14 +277,6 @@ def _counted(reading: Reading, place: int, found: list[str], known: Grammar) -> 
         first -= 1
     word = reading.words[first]
     return found[first] == "D" and (word in known.several or (word.isdecimal() and word != "1"))
-
-
-def _told(found: list[str]) -> bool:
-    """Whether the clause has its verb already."""
-    for letter in reversed(found):
-        if letter in "JSCWV":
-            return letter == "V"
-    return False
 
 
 def _joined(words: tuple[str, ...], found: list[str]) -> bool:

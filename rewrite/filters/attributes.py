@@ -9,11 +9,12 @@ from typing import Any
 
 from rewrite.filters.rules import judge_each
 from rewrite.lexicon import lexicon
-from rewrite.reading import Reading
+from rewrite.reading import Reading, once
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
 _DOUBTS = frozenset({"attribute_new", "attribute_lost", "attribute_unsure"})
+_SEXES = dict.fromkeys(["he", "him", "his", "himself"], "male") | dict.fromkeys(["she", "her", "hers"], "female")
 _BOUND = ("colour", "size", "newness", "height")  # classes whose value belongs to the noun behind it
 
 
@@ -36,7 +37,7 @@ class Attributes:
         return judge_each(candidates, lambda source, text: _fault(source, text, known), _DOUBTS, self.lexicon)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Classes:
     values: dict[str, list[tuple[str, str]]]  # word -> (class, value)
     stated: frozenset[str]
@@ -59,7 +60,7 @@ def _classes(extend: str) -> _Classes:
 
 def _fault(source: Reading, text: Reading, known: _Classes) -> str:
     before, after = _values(source, known), _values(text, known)
-    fault = ""
+    fault = "attribute_unsure" if _other_sex(source, text) else ""
     for name in sorted(before.keys() | after.keys()):
         old, new = before.get(name, {}), after.get(name, {})
         gained, lost = new.keys() - old.keys(), old.keys() - new.keys()
@@ -74,6 +75,12 @@ def _fault(source: Reading, text: Reading, known: _Classes) -> str:
     return fault
 
 
+def _other_sex(source: Reading, text: Reading) -> bool:
+    """Whether one caption speaks of "her" alone and the other of "him" alone."""
+    sexes = [{_SEXES[word] for word in reading.words if word in _SEXES} for reading in (source, text)]
+    return all(sexes) and sexes[0].isdisjoint(sexes[1])
+
+
 def _moved(old: set[str], new: set[str], source: dict[str, set[str]], value: str) -> bool:
     """Whether a value has left its noun for one that had another value in the source."""
     if not old or not new or old & new:
@@ -81,11 +88,15 @@ def _moved(old: set[str], new: set[str], source: dict[str, set[str]], value: str
     return any(nouns & new for other, nouns in source.items() if other != value)
 
 
+@once
 def _values(reading: Reading, known: _Classes) -> dict[str, dict[str, set[str]]]:
     """Class -> value -> what it belongs to (the next words; empty where none is near)."""
     found: dict[str, dict[str, set[str]]] = {}
+    said = known.values
     for place, (word, lemma) in enumerate(zip(reading.words, reading.lemmas, strict=True)):
-        for name, value in known.values.get(word) or known.values.get(lemma) or []:
+        if word not in said and lemma not in said:
+            continue
+        for name, value in said.get(word) or said[lemma]:
             if _meant(reading.words, place, name, known.context):
                 nouns = found.setdefault(name, {}).setdefault(value, set())
                 after = [u for u in reading.units if place < u.place <= place + 3]
@@ -106,7 +117,7 @@ def _meant(words: tuple[str, ...], place: int, name: str, context: dict[str, fro
         case "body" | "surface":
             return last in context["owners"] and following not in ("him", "her", "over")
         case "vertical":
-            return word not in ("up", "down") or following in context["ways"]
+            return word not in ("up", "down") or following in context["ways"] or last == "face"
         case "end":
             if word == "front":
                 return last != "in"

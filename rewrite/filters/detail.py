@@ -2,12 +2,13 @@
 
 Each unit of content looks for its like in the other caption: by concept, by stem, else by the cosine of the two words'
 own vectors, so that a synonym the lexicon does not know costs little. What finds none came in, or went out. Where both
-happened, half of each is taken for new words of old things; one verb in another's place is another act all the same.
+happened, half of each is taken for new words of old things; one verb in another's place is another act all the same,
+and so is one thing in another's place where all around them stayed: who words it anew seldom changes one noun alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import log
@@ -21,10 +22,12 @@ from rewrite.settings import describe, setting
 from rewrite.syntax import tags
 from rewrite.weights import weights_digest
 
+_JOINS = frozenset({"and", "then", "the", "a", "an"})
+
 
 @dataclass(frozen=True)
 class Detail:
-    """Reasons: invented, dropped, replaced (an act by another). Doubts, since a language model knows more words.
+    """Reasons: invented, dropped, replaced (an act or a thing by another). Doubts: a language model knows more words.
 
     A rewrite that dropped much drops alone: a model of inference overlooks what is gone where the rest is the same.
 
@@ -39,6 +42,7 @@ class Detail:
     lost: float = setting(1.5, "the same, from which a rewrite drops alone: inference overlooks what is gone")
     replaced: float = setting(0.7, "share of a verb that may be gone while as much of another is new")
     shorter: float = setting(2.0, "units that a rewrite of the source's length over e is taken to have dropped")
+    same: float = setting(0.8, "cosine of two words from which one in the other's place is no other thing")
     like: float = setting(0.5, "cosine of two words from which they are alike")
     unlike: float = setting(0.35, "cosine up to which they are not; between the two a word counts in part")
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
@@ -46,8 +50,8 @@ class Detail:
     def __post_init__(self) -> None:
         if min(self.invented, self.dropped, self.lost, self.replaced) <= 0 or not 0 <= self.unlike < self.like <= 1:
             raise ValueError("invented, dropped, lost and replaced must be positive, and 0 <= unlike < like <= 1")
-        if self.shorter < 0:
-            raise ValueError("shorter must not be negative")
+        if self.shorter < 0 or not 0 <= self.same <= 1:
+            raise ValueError("shorter must not be negative, and same lie in [0, 1]")
 
     def identity(self) -> dict[str, Any]:
         path = locate_encoder(self.model)
@@ -87,16 +91,36 @@ class Detail:
         length = log(max(1, len(candidate.text.split())) / max(1, len(candidate.draft.source.split())))
         invented = round(all_new - all_lost / 2, 3)
         dropped = round(all_lost - all_new / 2 - self.shorter * length, 3) if all_lost else 0.0
+        missing, added = _hole(source, text, weights)
         acts = min(_most(went, candidate.draft.source, self.lexicon), _most(came, candidate.text, self.lexicon))
         scores = {"invented": max(0.0, invented), "dropped": max(0.0, dropped)}
         if dropped > self.lost:
             return Verdict(False, "dropped", scores)
         faults = {
-            "invented": invented > self.invented,
-            "dropped": dropped > self.dropped,
-            "replaced": acts >= self.replaced,
+            "invented": invented > self.invented or added >= 1,
+            "dropped": dropped > self.dropped or missing >= 1,
+            "replaced": acts >= self.replaced or self._exchanged(candidate, (source, text), (lost, new), near),
         }
         return Verdict(True, scores=scores, flag=next((name for name, true in faults.items() if true), ""))
+
+    def _exchanged(
+        self, candidate: Candidate, readings: tuple[Reading, Reading], lacking: tuple[list[Unit], list[Unit]], near: Any
+    ) -> bool:
+        """Whether a noun or an adverb stands between the same words as another one did."""
+        if not all(lacking):
+            return False
+        gone, come = (
+            list(_neighbours(reading, text, units, self.lexicon))
+            for reading, text, units in zip(readings, (candidate.draft.source, candidate.text), lacking, strict=True)
+        )
+        return any(
+            a.letter == b.letter
+            and _same(a.before, b.before)
+            and _same(a.behind, b.behind)
+            and float(near[a.unit.lemma] @ near[b.unit.lemma]) < self.same
+            for a in gone
+            for b in come
+        )
 
     def _share(self, unit: Unit, other: Reading, near: dict[str, Any]) -> float:
         """1 where nothing in the other caption is like it, 0 where something is."""
@@ -111,6 +135,46 @@ class Detail:
                 words.update(u.lemma for r in (source, text) for u in r.units)
         ordered = sorted(words)
         return dict(zip(ordered, vectors(self.model, ordered), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A unit that is lacking, with those around it."""
+
+    unit: Unit
+    before: Unit | None
+    behind: Unit | None
+    letter: str
+
+
+def _neighbours(reading: Reading, text: str, lacking: list[Unit], extend: str) -> Iterator[_Placed]:
+    letters, units = tags(text, extend), reading.units
+    for place, unit in enumerate(units):
+        letter = letters[unit.place]
+        if letter in "NX" and any(unit is u for u in lacking):
+            before = units[place - 1] if place else None
+            yield _Placed(unit, before, units[place + 1] if place + 1 < len(units) else None, letter)
+
+
+def _same(one: Unit | None, other: Unit | None) -> bool:
+    return not one.stems.isdisjoint(other.stems) if one is not None and other is not None else one is other
+
+
+def _hole(source: Reading, text: Reading, weights: dict[str, float]) -> tuple[float, float]:
+    """(what is gone, what came in) where a caption is the other one with one stretch of words cut out of it."""
+    if source.words[:3] != text.words[:3] and source.words[-4:] != text.words[-4:]:
+        return 0.0, 0.0
+    one, other = (
+        [(w, x) for w, x in zip(r.words, r.lemmas, strict=True) if w[0].isalnum() and w not in _JOINS]
+        for r in (source, text)
+    )
+    least = min(len(one), len(other))
+    begin = next((n for n in range(least) if one[n] != other[n]), least)
+    end = next((n for n in range(least - begin) if one[-1 - n] != other[-1 - n]), least - begin)
+    if begin + end < least or least < len(_JOINS):
+        return 0.0, 0.0
+    gone, came = (sum(weights.get(x, 1.0) for _, x in some[begin : len(some) - end]) for some in (one, other))
+    return gone, came
 
 
 def _most(lacking: dict[Unit, float], text: str, extend: str) -> float:

@@ -27,7 +27,7 @@ class Euphemism:
         return {"lexicon": lexicon(self.lexicon).digest}
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
-        vague, acts = _vague(self.lexicon), frozenset(evocations(self.lexicon).all)
+        vague, acts = _vague(self.lexicon), evocations(self.lexicon).allowing
         return reject(candidates, lambda source, text: _fault(source, text, vague, acts), self.lexicon)
 
 

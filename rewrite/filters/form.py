@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,7 @@ _PREAMBLE = re.compile(
     re.IGNORECASE,
 )
 _SPOKEN = re.compile(r"[a-z]+(?:['-][a-z]+)*")
+_PLAIN = dict.fromkeys(map(ord, f"{string.ascii_letters} "))  # taken off, they leave a handful to look at one by one
 _ECHO = re.compile(r"\b(caption|rewrite)\s*:", re.IGNORECASE)
 _MARKUP = re.compile(r"</?[a-z][^>]*>|```|\*\*|^#+ |\[/?INST\]|<\|[^>]*\|>|https?://|\{\{|\}\}", re.IGNORECASE)
 
@@ -37,30 +39,44 @@ class Form:
         return {"lexicon": lexicon(self.lexicon).digest}
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
-        refusal, speech = _refusals(self.lexicon)
-        return [Verdict(not (reason := _fault(c, refusal, speech)), reason) for c in candidates]
+        known = _refusals(self.lexicon)
+        return [Verdict(not (reason := _fault(c, known)), reason) for c in candidates]
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusals:
+    openings: re.Pattern[str]  # of lower-case text: tried where a word begins, and without folding case each time
+    others: re.Pattern[str]
+    speech: frozenset[str]
+
+    def refuses(self, text: str) -> bool:
+        return bool(self.openings.search(text.lower()) or self.others.search(text))
 
 
 @lru_cache(maxsize=8)
-def _refusals(extend: str) -> tuple[re.Pattern[str], frozenset[str]]:
+def _refusals(extend: str) -> _Refusals:
     lists = lexicon(extend).lists["refusals"]
-    return re.compile("|".join(lists["patterns"]), re.IGNORECASE), frozenset(lists["speech"].split())
+    return _Refusals(
+        re.compile(rf"\b(?:{'|'.join(lists['openings'])})"),
+        re.compile("|".join(lists["patterns"]), re.IGNORECASE),
+        frozenset(lists["speech"].split()),
+    )
 
 
-def _refused(said: str, source: str, refusal: re.Pattern[str], speech: frozenset[str]) -> bool:
-    if refusal.search(said) and not refusal.search(source):
+def _refused(said: str, source: str, known: _Refusals) -> bool:
+    if known.refuses(said) and not known.refuses(source):
         return True
-    words = set(_SPOKEN.findall(said.lower().replace("’", "'"))) & speech
-    return bool(words) and not speech.intersection(_SPOKEN.findall(source.lower()))
+    spoken = not known.speech.isdisjoint(_SPOKEN.findall(said.lower().replace("’", "'")))
+    return spoken and known.speech.isdisjoint(_SPOKEN.findall(source.lower()))
 
 
-def _fault(candidate: Candidate, refusal: re.Pattern[str], speech: frozenset[str]) -> str:
+def _fault(candidate: Candidate, known: _Refusals) -> str:
     said, text = candidate.draft.text.strip(), candidate.text
     if not text:
         return "empty"
     if candidate.draft.finish not in ("stop", "eos"):
         return "cut"
-    if _refused(said, candidate.draft.source, refusal, speech):
+    if _refused(said, candidate.draft.source, known):
         return "refusal"
     for pattern, reason in ((_PREAMBLE, "preamble"), (_ECHO, "echo"), (_MARKUP, "markup")):
         if pattern.search(said):
@@ -68,7 +84,7 @@ def _fault(candidate: Candidate, refusal: re.Pattern[str], speech: frozenset[str
     if "\n" in said:
         return "multiline"
     # A caption is mostly letters; a source in another script may be rewritten in it, so any letter counts.
-    letters = sum(c.isalpha() or c.isspace() for c in text)
-    if letters < 0.7 * len(text) or not text.isprintable():
+    others = sum(not (c.isalpha() or c.isspace()) for c in text.translate(_PLAIN))
+    if len(text) - others < 0.7 * len(text) or not text.isprintable():
         return "not_text"
     return ""

@@ -36,28 +36,31 @@ class Labels:
         return judge_each(candidates, fault, _DOUBTS, self.lexicon)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Evocations:
     """What words evoke.
 
     Attributes:
         strong, all: phrase -> families it tells by itself; and those it tells or allows.
+        telling, allowing: their phrases.
         peaceful: acts of peace.
         ambiguous: strong words that also name ordinary things.
     """
 
     strong: dict[tuple[str, ...], frozenset[str]]
     all: dict[tuple[str, ...], frozenset[str]]
+    telling: Phrases
+    allowing: Phrases
     peaceful: Phrases
     ambiguous: Phrases
 
     def told(self, reading: Reading) -> Phrases:
         """The phrases of a caption that tell an anomaly by themselves."""
-        return holds(reading, frozenset(self.strong))
+        return holds(reading, self.telling)
 
     def families(self, reading: Reading) -> frozenset[str]:
         """The families that a caption tells or allows."""
-        return frozenset().union(*(self.all[phrase] for phrase in holds(reading, frozenset(self.all))))
+        return frozenset().union(*(self.all[phrase] for phrase in holds(reading, self.allowing)))
 
 
 @lru_cache(maxsize=8)
@@ -73,7 +76,14 @@ def evocations(extend: str = "") -> Evocations:
                 every[phrase] = every.get(phrase, frozenset()) | {family}
                 if kind == "strong":
                     strong[phrase] = strong.get(phrase, frozenset()) | {family}
-    return Evocations(strong, every, known.phrases(lists["peaceful"]), known.phrases(lists["ambiguous"]))
+    return Evocations(
+        strong,
+        every,
+        frozenset(strong),
+        frozenset(every),
+        known.phrases(lists["peaceful"]),
+        known.phrases(lists["ambiguous"]),
+    )
 
 
 def _fault(source: Reading, text: Reading, words: Evocations, extend: str) -> str:
@@ -88,7 +98,7 @@ def _fault(source: Reading, text: Reading, words: Evocations, extend: str) -> st
         return "label_new"
     if not new_peace:
         return ""
-    acts = (p for p in holds(source, frozenset(words.all)) if p in told or not known.acts.isdisjoint(_meant(p, known)))
+    acts = (p for p in holds(source, words.allowing) if p in told or not known.acts.isdisjoint(_meant(p, known)))
     lost = any(not _said(phrase, text, known) for phrase in acts)
     return "label_flip" if lost or allowed - still else ""
 

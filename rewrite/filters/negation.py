@@ -11,12 +11,13 @@ from rewrite.acts import Act, meet, pair
 from rewrite.filters.rules import judge_each_text
 from rewrite.lexicon import lexicon
 from rewrite.polarity import denied
-from rewrite.reading import Reading, Unit, read
+from rewrite.reading import Reading, Unit, once, read
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
 _DOUBTS = frozenset({"negation_count"})
 _OBJECTS = frozenset({"nothing", "none", "nobody"})  # "pays nothing" denies what stands before it
+_PREDICATES = frozenset({"empty", "absent", "missing", "go", "behind", "cancel"})  # "the till was empty"
 _NOBODY = frozenset({"nobody"})
 _PEOPLE = frozenset({"one", "body", "soul", "people", "person"})
 REACH = 3  # units of content that one "not" may govern, within its clause
@@ -41,13 +42,15 @@ class Negation:
         def fault(source: str, text: str) -> str:
             if _act_turned(source, text, self.lexicon):
                 return "negation"
+            if _not_yet(source) != _not_yet(text) and "already" in f"{source} {text}":
+                return "negation"
             done = denied(source, self.lexicon), denied(text, self.lexicon)
             return _fault(read(source, self.lexicon), read(text, self.lexicon), cues, done)
 
         return judge_each_text(candidates, fault, _DOUBTS)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Cues:
     hard: frozenset[str]  # deny what follows
     soft: frozenset[str]  # may answer a hard cue of the other caption, ask for none
@@ -73,6 +76,10 @@ def _fault(source: Reading, text: Reading, cues: _Cues, done: tuple[frozenset[in
         if not any(word in cues.soft for word in (*other.lemmas, *other.words)):
             return "negation_count"
     return ""
+
+
+def _not_yet(text: str) -> bool:
+    return "not yet" in text or "n't yet" in text
 
 
 def _act_turned(source: str, text: str, extend: str) -> bool:
@@ -126,18 +133,35 @@ class _Denial:
         return not self.concepts.isdisjoint(other.concepts) or any(self.of(u) for u in other.units)
 
 
+@once
 def _denials(reading: Reading, words: frozenset[str], cues: _Cues) -> list[_Denial]:
-    found = []
+    found: list[_Denial] = []
+    if all(some.isdisjoint(said) for some in (words, cues.absent.keys()) for said in (reading.words, reading.lemmas)):
+        return found  # most captions
     for place, (word, lemma) in enumerate(zip(reading.words, reading.lemmas, strict=True)):
         if word in cues.absent:
-            found.append(_Denial((), cues.absent[word], reading.clauses[place]))
+            bare = words is cues.soft and lemma in _PREDICATES  # "the till is empty" answers "nothing in the till"
+            before = [u for u in reading.units if bare and u.place < place and u.clause == reading.clauses[place]]
+            found.append(_Denial(tuple(before[-1:]), cues.absent[word], reading.clauses[place]))
         elif (word in words or lemma in words) and not _harmless(reading.words, place, cues):
+            if word in ("not", "never", "neither") and _until(reading.words, place):
+                continue  # "neither of them surfaces until": both do in the end
             clause = reading.clauses[place]
             scope = [u for u in reading.units if u.place + u.length - 1 > place and u.clause == clause][:REACH]
-            if word in _OBJECTS and not scope:
+            if not scope and (word in _OBJECTS or lemma in _PREDICATES):
                 scope = [u for u in reading.units if u.place < place and u.clause == clause][-1:]
             found.append(_Denial(tuple(scope), _NOBODY if _nobody(reading, place) else frozenset(), clause))
     return found
+
+
+def _until(words: tuple[str, ...], place: int) -> bool:
+    """Whether "until" follows before the clause ends."""
+    for word in words[place + 1 :]:
+        if word == "until":
+            return True
+        if word in ("and", "but", "so") or not word[0].isalnum():
+            return False
+    return False
 
 
 def _nobody(reading: Reading, place: int) -> bool:
@@ -148,6 +172,8 @@ def _nobody(reading: Reading, place: int) -> bool:
 
 def _harmless(words: tuple[str, ...], place: int, cues: _Cues) -> bool:
     for phrase in cues.harmless:
+        if words[place] not in phrase:
+            continue
         for begin in range(max(0, place - len(phrase) + 1), place + 1):
             if words[begin : begin + len(phrase)] == phrase:
                 return True

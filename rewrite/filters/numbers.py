@@ -11,11 +11,12 @@ from typing import Any
 from rewrite.filters.rules import reject_texts
 from rewrite.frames import scene
 from rewrite.lexicon import lexicon
-from rewrite.reading import Reading, Unit, read
+from rewrite.reading import Reading, Unit, once, read
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
 _WHOLE = frozenset({"all", "both"})
+_ONE = frozenset({"a", "an", "one", "another", "this", "single"})
 _SAVE = frozenset({"except", "save", "bar", "apart", "excepting"})  # "all but one" is not all
 
 
@@ -33,7 +34,7 @@ class Numbers:
         return reject_texts(candidates, lambda source, text: _fault(source, text, names, self.lexicon))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Names:
     words: dict[str, int]
     times: dict[str, int]
@@ -44,6 +45,7 @@ class _Names:
     pointing: frozenset[str]
     before_plurals: frozenset[str]
     people: frozenset[str]
+    counting: frozenset[str]  # words that say how many, whatever stands beside them
 
 
 @lru_cache(maxsize=8)
@@ -52,6 +54,8 @@ def _names(extend: str) -> _Names:
     groups = {word: group for group, words in lists["quantifiers"].items() for word in words.split()}
     sets = [frozenset(lists[name].split()) for name in ("two", "ends", "pointing", "before_plurals")]
     sets.append(frozenset(lexicon(extend).lists["concepts"]["people"]))
+    counted = (lists[name] for name in ("words", "times", "ordinals"))
+    sets.append(frozenset({"once", "both", "half", "quarter"}).union(groups, *counted))
     return _Names(lists["words"], lists["times"], lists["ordinals"], groups, *sets)
 
 
@@ -103,12 +107,13 @@ def _other_share(before: _Counts, after: _Counts) -> bool:
     """ "A few of the drawers" where it was every drawer."""
     new, lost = after.quantifiers - before.quantifiers, before.quantifiers - after.quantifiers
     parts = [{g for g in groups if g.startswith("part")} for groups in (new, lost)]
-    if "half" in new | lost or (parts[0] and lost & _WHOLE) or (parts[1] and new & _WHOLE):
+    if "half" in new | lost or (parts[0] and lost & _WHOLE) or (parts[1] and new & _WHOLE) or all(parts):
         return True
     new, lost = new - parts[0] - {"both"}, lost - parts[1] - {"both"}
     return bool(new and (lost or before.single))
 
 
+@once
 def _counts(text: str, names: _Names, extend: str) -> _Counts:
     reading = read(text, extend)
     words = reading.words
@@ -119,6 +124,8 @@ def _counts(text: str, names: _Names, extend: str) -> _Counts:
     groups: set[str] = set()
     single = False
     for place, word in enumerate(words):
+        if word not in names.counting and reading.lemmas[place] not in names.quantifiers and not word[0].isdigit():
+            continue
         last, following = words[place - 1] if place else "", words[place + 1] if place + 1 < len(words) else "."
         value = _value(word, names)
         if word == "once":
@@ -146,7 +153,9 @@ def _counts(text: str, names: _Names, extend: str) -> _Counts:
         if group and following not in ("other", "at") and not (group == "few" and _while(last, following)):
             spared = following == "but" or not _SAVE.isdisjoint(words[place:])
             groups.add("most" if group == "all" and spared else group)
-        if following == "of" and last not in ("last", "first", "the") and value and word != "both":
+        if value_of := _part_of_hour(words, place):
+            values.add(value_of)
+        if following == "of" and last not in ("last", "first", "the", "a") and value and word != "both":
             groups.add(f"part {value}")
         elif word == "both":
             groups.add("both")
@@ -165,6 +174,13 @@ def _counts(text: str, names: _Names, extend: str) -> _Counts:
         singular=singular,
         pairs=not names.two.isdisjoint(words) or len(people) > 1 or _joined(words),
     )
+
+
+def _part_of_hour(words: tuple[str, ...], place: int) -> int:
+    """Minutes: "a quarter of an hour", "half an hour"; 0 for all else."""
+    if words[place : place + 4] == ("quarter", "of", "an", "hour"):
+        return 15
+    return 30 if words[place : place + 3] == ("half", "an", "hour") else 0
 
 
 def _joined(words: tuple[str, ...]) -> bool:
@@ -193,27 +209,23 @@ def _numbers_of_nouns(text: str, reading: Reading, names: _Names, extend: str) -
     """(plural, singular) lemmas of nouns that a determiner or their ending shows to be nouns, in one number only."""
     plural: set[str] = set()
     singular: set[str] = set()
-    for place, (word, lemma) in enumerate(zip(reading.words, reading.lemmas, strict=True)):
-        last = reading.words[place - 1] if place else ""
-        counted = last in names.before_plurals or _value(last, names) not in (None, 1)
-        if (
-            word != lemma
-            and counted
-            and (word == f"{lemma}s" or word == f"{lemma}es" or word in ("men", "women", "children", "boys"))
+    bare: set[str] = set()  # in the singular's form, with nothing that counts them
+    for last, word, lemma in zip(("", *reading.words), reading.words, reading.lemmas, strict=False):
+        if word == lemma:
+            (singular if last in _ONE else bare).add(lemma)
+        elif (word == f"{lemma}s" or word == f"{lemma}es" or word in ("men", "women", "children", "boys")) and (
+            last in names.before_plurals or _value(last, names) not in (None, 1)
         ):
             plural.add(lemma)
-        elif word == lemma and last in ("a", "an", "one", "another", "this", "single"):
-            singular.add(lemma)
-        elif word == lemma:
-            singular.add(f"?{lemma}")
     for noun in scene(text, extend).nouns:
         if noun.pronoun or noun.head is None or noun.prep == "'s":
             continue
         lemma, first = reading.lemmas[noun.place], reading.words[noun.begin]
         counted = first in names.before_plurals or _value(first, names) is not None
-        if noun.several and counted and first != "one":
+        actors = not noun.prep and not noun.head.concepts.isdisjoint(names.people)  # "masked men rope it"
+        if noun.several and (counted or actors) and first != "one":
             plural.add(lemma)
-        elif not noun.several and first in ("a", "an", "one", "another", "this", "single"):
+        elif not noun.several and first in _ONE:
             singular.add(lemma)
     both = plural & singular
-    return frozenset(w for w in plural - both if f"?{w}" not in singular), frozenset(singular - both)
+    return frozenset(plural - both - bare), frozenset(singular - both)

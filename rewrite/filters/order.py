@@ -10,9 +10,10 @@ from rewrite.acts import Act, meet, pair
 from rewrite.cast import Ids
 from rewrite.filters.rules import reject_texts
 from rewrite.lexicon import lexicon
+from rewrite.reading import read
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
-from rewrite.timeline import Event, Timeline, timeline
+from rewrite.timeline import Event, Timeline, may_order, timeline
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,17 @@ class Order:
 
 
 def _fault(source: str, text: str, extend: str) -> str:
+    if not (may_order(source, extend) or may_order(text, extend) or _crossed(source, text, extend)):
+        return ""  # most captions
     first, second = timeline(source, extend), timeline(text, extend)
-    if not (first.marks or second.marks) or min(len(first.events), len(second.events)) < 2:
+    if min(len(first.events), len(second.events)) < 2 or not (first.marks or second.marks or _shuffled(first, second)):
         return ""
     matched = _matched(first, second, source, text, extend)
     for i, (a, b) in enumerate(matched):
         for c, d in matched[i + 1 :]:
             if _against(a, c, first, b, d, second) or _against(b, d, second, a, c, first):
+                return "order"
+            if _relisted(a, c, b, d):
                 return "order"
     return ""
 
@@ -53,6 +58,29 @@ def _against(a: Event, c: Event, told: Timeline, b: Event, d: Event, other: Time
         # What ran beside it is now over, or yet to come.
         return b.sentence == d.sentence and ("after" in (a.kind, c.kind) or "before" in (a.kind, c.kind))
     return (c.time - a.time) * (d.time - b.time) < 0
+
+
+def _crossed(source: str, text: str, extend: str) -> bool:
+    """Whether words that both captions hold stand in another order: without that no row of acts is shuffled."""
+    rows = [read(caption, extend).words for caption in (source, text)]
+    shared = {word for word in set(rows[0]).intersection(rows[1]) if len(word) > 2}
+    one, other = ([word for word in row if word in shared] for row in rows)
+    return one != other
+
+
+def _shuffled(first: Timeline, second: Timeline) -> bool:
+    """Whether acts of a row, by the same words, stand in another order: a glance that spares most pairs the rest."""
+    rows = [[e.unit.word for e in line.events if e.listed] for line in (first, second)]
+    shared = [[word for word in row if word in other] for row, other in (rows, rows[::-1])]
+    return len(shared[0]) > 1 and shared[0] != shared[1]
+
+
+def _relisted(a: Event, c: Event, b: Event, d: Event) -> bool:
+    """Whether acts told one after another, in one sentence, are told the other way round: "cuts it, climbs down"."""
+    if (c.time - a.time) * (d.time - b.time) >= 0:
+        return False
+    listed = all(e.listed for e in (a, b, c, d)) and a.sentence == c.sentence and b.sentence == d.sentence
+    return listed and a.unit.word == b.unit.word and c.unit.word == d.unit.word
 
 
 def _apart(some: tuple[Ids, ...], others: tuple[Ids, ...]) -> bool:

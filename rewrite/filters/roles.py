@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rewrite.acts import Act, Pair, answering, meet, pair
-from rewrite.cast import Ids
+from rewrite.cast import Ids, somebody
 from rewrite.filters.rules import judge_each_text
 from rewrite.lexicon import Lexicon, lexicon
 from rewrite.records import Candidate, Verdict
@@ -98,7 +98,7 @@ def _changed(old: Act, new: Act, both: Pair, known: Lexicon) -> bool:
         return True
     if old.agents and all(new.agents) and meet(old.patients, new.agents) and not meet(old.agents, new.agents):
         return bool(new.patients) and not meet(old.patients, new.patients)
-    persons = all(both.members[n].person for i in (*old.patients, *new.patients) for n in i if n >= 0)
+    persons = all(somebody(both.members[n]) for i in (*old.patients, *new.patients) for n in i if n >= 0)
     return persons and _disjoint(old.patients, new.patients, both)
 
 

@@ -8,11 +8,12 @@ from rewrite.reading import Reading, read
 from rewrite.records import Candidate, Verdict
 
 Fault = Callable[[Reading, Reading], str]
+_KEPT = Verdict(True)
 
 
 def reject(candidates: Sequence[Candidate], fault: Fault, extend: str = "") -> list[Verdict]:
     """A fault drops the candidate, whatever a model says."""
-    return [Verdict(not reason, reason) for reason in _faults(candidates, fault, extend)]
+    return [_dropped(reason) for reason in _faults(candidates, fault, extend)]
 
 
 def doubt(candidates: Sequence[Candidate], fault: Fault, extend: str = "") -> list[Verdict]:
@@ -27,7 +28,7 @@ def doubt_texts(candidates: Sequence[Candidate], fault: Callable[[str, str], str
 
 def reject_texts(candidates: Sequence[Candidate], fault: Callable[[str, str], str]) -> list[Verdict]:
     """The same as `reject` for such a rule."""
-    return [Verdict(not reason, reason) for reason in (fault(c.draft.source, c.text) for c in candidates)]
+    return [_dropped(fault(c.draft.source, c.text)) for c in candidates]
 
 
 def judge_each(
@@ -35,7 +36,7 @@ def judge_each(
 ) -> list[Verdict]:
     """A fault named in `doubts` is a flag, any other drops the candidate."""
     found = _faults(candidates, fault, extend)
-    return [Verdict(True, flag=r) if r in doubts else Verdict(not r, r) for r in found]
+    return [Verdict(True, flag=r) if r in doubts else _dropped(r) for r in found]
 
 
 def judge_each_text(
@@ -43,7 +44,12 @@ def judge_each_text(
 ) -> list[Verdict]:
     """The same as `judge_each` for a rule that reads more than words."""
     found = [fault(c.draft.source, c.text) for c in candidates]
-    return [Verdict(True, flag=r) if r in doubts else Verdict(not r, r) for r in found]
+    return [Verdict(True, flag=r) if r in doubts else _dropped(r) for r in found]
+
+
+def _dropped(reason: str) -> Verdict:
+    """A drop; without a reason none."""
+    return Verdict(False, reason) if reason else _KEPT
 
 
 def _faults(candidates: Sequence[Candidate], fault: Fault, extend: str) -> list[str]:

@@ -151,15 +151,12 @@ def _texts(judged: Sequence[Rewrite]) -> dict[str, Any]:
     sources = sorted({r.draft.source for r in judged})
     kept = [r.text for r in judged if r.kept]
     before, after = ([clip_tokens(text) for text in texts] for texts in (sources, kept))
+    said, retold = ({word for text in texts for word in words(text)} for texts in (sources, kept))
     return {
         "clip_tokens": {"bin": BIN, "before": _histogram(before), "after": _histogram(after)},
         "over_77_tokens": {"before": _share(before), "after": _share(after)},
-        "vocabulary": {name: len({w for t in texts for w in words(t)}) for name, texts in _named(sources, kept)},
+        "vocabulary": {"before": len(said), "after": len(retold), "together": len(said | retold)},
     }
-
-
-def _named(sources: list[str], kept: list[str]) -> Iterable[tuple[str, list[str]]]:
-    return (("before", sources), ("after", kept), ("together", sources + kept))
 
 
 def _histogram(lengths: Iterable[int]) -> dict[str, int]:

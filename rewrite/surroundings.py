@@ -1,0 +1,69 @@
+"""What the words around a word make of it: an outcome, a name, a verb that is waited for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rewrite.reading import Reading
+
+if TYPE_CHECKING:
+    from rewrite.syntax import Grammar
+
+PLURALS = frozenset(
+    {"people", "men", "women", "children", "police", "staff", "policemen", "firefighters", "they", "who"}
+)
+
+
+def names_one(words: tuple[str, ...], place: int, found: list[str], known: Grammar) -> bool:
+    """Whether a count tells which one: behind what is numbered ("bed nine"), or an adjective ("the taller one")."""
+    if words[place] != "one":
+        return words[place - 1] in known.numbered and (words[place] in known.numbers or words[place][0].isdigit())
+    begin = place - 1
+    while begin > 0 and found[begin] == "N":
+        begin -= 1
+    return found[begin] == "D" and found[begin - 1 : begin] != ["P"]
+
+
+def is_outcome(words: tuple[str, ...], place: int, following: str, found: list[str]) -> bool:
+    """Whether a word behind an object tells what becomes of it."""
+    if words[place] == "face":
+        return words[place + 1 : place + 2] in (("down",), ("up",), ("first",))
+    ends = following in ("P", "X", "J", "S", "C", "W") or words[place + 1 : place + 2] == ("until",)
+    return ends and "V" in found
+
+
+def several_do(reading: Reading, place: int, found: list[str]) -> bool:
+    """Whether several, told of by where they are, wait for their verb: "teenagers in the balcony pelt"."""
+    begin = place
+    while begin > 0 and found[begin - 1] in "DNP":
+        begin -= 1
+    end = begin
+    while end < place and found[end] in "DN":
+        end += 1
+    return begin < end < place and (is_plural(reading, end - 1) or reading.words[end - 1] in PLURALS)
+
+
+def one_does(reading: Reading, place: int, found: list[str], known: Grammar) -> bool:
+    """Whether a word in -s stands behind "a" and a noun, where no noun of several can stand, and the clause waits."""
+    word = reading.words[place]
+    if not word.endswith("s") or word == reading.lemmas[place] or place - 1 in reading.owners:
+        return False  # "a pupil's classmates"
+    if word in known.compounding or told(found):
+        return False
+    begin = place - 1
+    while begin > 0 and found[begin] == "N":
+        begin -= 1
+    opens = begin == 0 or found[begin - 1] in "SJCX"
+    return found[begin] == "D" and reading.words[begin] in ("a", "an", "another", "each", "every") and opens
+
+
+def is_plural(reading: Reading, place: int) -> bool:
+    return reading.words[place].endswith("s") and reading.words[place] != reading.lemmas[place]
+
+
+def told(found: list[str]) -> bool:
+    """Whether the clause has its verb already."""
+    for letter in reversed(found):
+        if letter in "JSCWV":
+            return letter == "V"
+    return False
