@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from trclip_vad.mamba import Carried, Mamba
 
@@ -43,7 +44,7 @@ class QuadMamba(nn.Module):
         x = self.dropout(y)
         z = self.narrow(x)
         dropped = self.dropout(z)
-        return self._join(y, z, [m(x, mask) for m in self.high], [m(dropped, mask) for m in self.low])
+        return self._join(y, z, [_frugal(m, x, mask) for m in self.high], [_frugal(m, dropped, mask) for m in self.low])
 
     def stream(self, y: torch.Tensor, carried: list[Carried] | None = None) -> tuple[torch.Tensor, list[Carried]]:
         """The next snippets (B, T, width) after those in `carried`, without dropout; not if bidirectional."""
@@ -59,3 +60,11 @@ class QuadMamba(nn.Module):
     ) -> torch.Tensor:
         coarse = self.widen(low[0] + z + low[1]) + y
         return self.mix(torch.cat([coarse, high[0] + high[1]], dim=2))
+
+
+def _frugal(block: nn.Module, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """A block whose inner tensors are not kept for its gradients but computed again, as the published kernel does it:
+    of some ten tensors of (B, T, width) one is kept, the one that comes in."""
+    if not (block.training and torch.is_grad_enabled()):
+        return block(x, mask)
+    return checkpoint(block, x, mask, use_reentrant=False)
