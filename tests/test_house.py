@@ -43,7 +43,7 @@ MATH += [
 ]
 MATH += [f"temporal/{name}.py" for name in ("identity", "lgt", "lgm_mamba", "variants")]
 DOORS = {"halves", "text_bank", "encoders", "checkpoint", "train", "evaluate", "score", "datasets", "validation"}
-DOORS |= {"embed", "released", "released_features", "released_text"}
+DOORS |= {"clip_towers", "embed", "released", "released_features", "released_text"}
 DOORS |= {"clip", "features", "extract", "video", "pictures", "paired", "sampling", "fit", "parallel", "class_names"}
 DOORS |= {"reopen", "card", "event_log", "score_input", "published", "import_checkpoint"}
 NOUNS = {"__init__", "batch", "config", "recipes", "scan_build"}  # what both sides say; and the compiler behind a scan
