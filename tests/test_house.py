@@ -177,9 +177,9 @@ def test_no_file_is_named_after_nothing() -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=named)
 def test_a_file_is_one_thought(path: Path) -> None:
-    # The grammar is text, not code; the command line is one short function after the other.
-    longest = {"street_grammar.py": 375, "cli.py": 450}
-    assert len(path.read_text().splitlines()) <= longest.get(path.name, 330)
+    # The grammar is text and the render a row of shapes; the command line is one short function after the other.
+    longest = {"street_grammar.py": 375, "street_render.py": 265, "cli.py": 450}
+    assert len(path.read_text().splitlines()) <= longest.get(path.name, 250)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=named)
