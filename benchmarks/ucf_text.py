@@ -52,10 +52,10 @@ def measure(recipe: str, arms: list[str], seeds: int, data: Path, encoder: Path,
     """Per arm: value and interval of each measure, seconds of each run; the arms against the recipe's own; the bars."""
     from rewrite.terminal import Terminal
     from trclip_vad.datasets import DATASETS
+    from trclip_vad.embed import embed
     from trclip_vad.encoders import SentenceEncoder
     from trclip_vad.evaluate import evaluate
     from trclip_vad.recipes import configure
-    from trclip_vad.text_bank import embed
     from trclip_vad.train import train
 
     reporter = Terminal()

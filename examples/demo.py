@@ -36,11 +36,11 @@ def demo(out: Path, models: Path, reporter: Reporter) -> Path:
     """
     from trclip_vad.clip import ClipImages
     from trclip_vad.datasets.synthetic import Synthetic, write_world
+    from trclip_vad.embed import embed
     from trclip_vad.encoders import SentenceEncoder
     from trclip_vad.evaluate import evaluate
     from trclip_vad.extract import extract
     from trclip_vad.recipes import configure as recipe_of
-    from trclip_vad.text_bank import embed
     from trclip_vad.train import train
 
     begun = time.monotonic()

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rewrite.manifest import json_bytes, storage, write_atomic
-from trclip_vad.clip import END, START, VOCABULARY
+from trclip_vad.clip_towers import END, START, VOCABULARY
 from trclip_vad.pictures import PREPROCESSOR, Preparation
 
 SIDE = 64  # of a picture, pixels

@@ -73,7 +73,7 @@ def pair(source: str, text: str, extend: str = "") -> Pair:
     one, other = _cast(source, extend), _cast(text, extend)
     answers = alike(one, other)
     owners = (
-        (answers[number], tuple(frozenset().union(*(answers[n] for n in owner)) for owner in member.owners))
+        (answers[number], tuple(NOBODY.union(*(answers[n] for n in owner)) for owner in member.owners))
         for number, member in enumerate(other.members)
         if member.owners
     )
@@ -81,7 +81,7 @@ def pair(source: str, text: str, extend: str = "") -> Pair:
         members=tuple(one.members),
         before=tuple(_act(f, one, None) for f in scene(source, extend).frames),
         after=tuple(_act(f, other, answers) for f in scene(text, extend).frames),
-        there=frozenset().union(*answers) if answers else NOBODY,
+        there=NOBODY.union(*answers),
         owners=tuple(owners),
     )
 
@@ -107,7 +107,7 @@ def _answered(some: Ids, answers: list[Ids]) -> Ids:
     if len(some) == 1:
         (number,) = some
         return answers[number] if number >= 0 else some
-    return frozenset().union(*(answers[i] if i >= 0 else {i} for i in some))
+    return NOBODY.union(*(answers[i] if i >= 0 else {i} for i in some))
 
 
 def _act(frame: Frame, cast: Cast, answers: list[Ids] | None) -> Act:

@@ -69,34 +69,34 @@ class _Reader(SubjectReader):
             self.main = subject
 
     def _frame(self, place: int) -> None:
+        unit = self.unit[place]
         subject, guessed = self._subject(place)
         patients, others, agents = self._objects(place)
         front = self._before(place, "XA")
         noun = self.ending.get(front)
         relative = front >= 0 and "W" in (self.tags[front], self.tags[noun.begin - 1] if noun and noun.begin else "")
-        borne = None if self._participle(place) else self._borne(place)
+        borne = None if noun is None or self._participle(place) else self._borne(noun)
+        relative = relative or borne is not None
         by = not patients and any(not self._thing(n) for n in agents)
         passive = self._passive(place, by)
-        if borne is not None and not passive:
-            w = self.ending[self._before(place, "XA")].begin - 1
+        if noun is not None and borne is not None and not passive:
+            w = noun.begin - 1
             if w > 0 and self.tags[w - 1] == "P":
                 others = (replace(borne, prep=self.words[w - 1]), *others)  # "the man to whom she hands it"
             else:
                 patients = (borne,)
-        if passive and patients and self.unit[place].concepts & _DATIVE:
-            frame = Frame(
-                self.unit[place], agents, patients, (*subject, *others), guessed, True
-            )  # "they are given balloons"
+        if passive and patients and unit.concepts & _DATIVE:  # "they are given balloons"
+            frame = Frame(unit, agents, patients, (*subject, *others), guessed, True)
         elif passive:
-            frame = Frame(self.unit[place], agents, subject, (*patients, *others), guessed, True)
+            frame = Frame(unit, agents, subject, (*patients, *others), guessed, True)
         elif guessed and self._inverted(place) and patients:
-            subject, frame = patients, Frame(self.unit[place], patients, (), others, guessed, False)
+            subject, frame = patients, Frame(unit, patients, (), others, guessed, False)
         else:
-            frame = Frame(self.unit[place], subject, patients, (*others, *agents), guessed, False)
+            frame = Frame(unit, subject, patients, (*others, *agents), guessed, False)
         self._share_agents(frame, place)
         self.frames.append(frame)
-        if relative or borne is not None:
-            self.relative.add(frame.unit.place)
+        if relative:
+            self.relative.add(unit.place)
         self.formed = self._participle(place)
         possessor = self._possessor(place) if passive and self.tags[self._before(place, "X")] == "N" else None
         if possessor is not None and possessor not in subject:
@@ -104,28 +104,23 @@ class _Reader(SubjectReader):
         if subject:
             self.subject = self.by_form[self.formed] = subject
             asked = self.words[max(0, place - 1)] == "to"
-            if not relative and borne is None and not self.formed and not asked and not self._aside(place):
+            if not relative and not self.formed and not asked and not self._aside(place):
                 self.main = subject
 
     def _aside(self, place: int) -> bool:
         """Whether a verb stands in a clause set into another: "trips, when the music stops, and falls"."""
-        at = place - 1
-        while at >= 0 and self.tags[at] not in "SCWV":
-            at -= 1
+        at = self._before(place, "DRPXJAN")
         return bool(self.main) and at > 0 and self.tags[at] == "C" and self.tags[at - 1] == "J"
 
     def _inverted(self, place: int) -> bool:
         """Whether a sentence begins with a place, its subject behind the verb: "out of the lift comes a nurse"."""
-        at = place - 1
-        while at >= 0 and self.tags[at] not in "SCJVAWR":
-            at -= 1
+        at = self._before(place, "DPXN")
         first = self.tags[at + 1] == "P" or self.words[at + 1] in self.known.particles
         return first and (at < 0 or self.tags[at] in "SCJ")
 
-    def _borne(self, place: int) -> Noun | None:
-        """What a relative clause's verb befalls: "a bottle that a fan has thrown"."""
-        noun = self.ending.get(self._before(place, "XA"))
-        if noun is None or noun.begin < 2 or self.words[noun.begin - 1] not in ("that", "which", "whom"):
+    def _borne(self, noun: Noun) -> Noun | None:
+        """What the verb of a relative clause befalls, by its subject: "a bottle that a fan has thrown"."""
+        if noun.begin < 2 or self.words[noun.begin - 1] not in ("that", "which", "whom"):
             return None
         if self.tags[noun.begin - 1] != "W" or self.tags[noun.begin - 2] == "C":
             return None  # "after which she sprays paint"
@@ -148,11 +143,9 @@ class _Reader(SubjectReader):
         word, lemma = self.words[place], self.reading.lemmas[place]
         if lemma in _GONE:
             return False
-        if word.endswith("ing") or not (word != lemma or word in self.known.irregular) or word.endswith("s"):
+        if word.endswith(("ing", "s")) or (word == lemma and word not in self.known.irregular):
             return False
-        before = place - 1
-        while before >= 0 and self.tags[before] in "X":
-            before -= 1
+        before = self._before(place, "X")
         aids = set()
         while before >= 0 and self.tags[before] in "XA":
             aids.add(self.words[before])

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from rewrite.grammar import grammar
 from rewrite.lexicon import lexicon
 from rewrite.reading import Unit, read, stem
-from rewrite.syntax import grammar, tags
+from rewrite.syntax import tags
 
 _TIMES = frozenset(
     {"second", "minute", "moment", "hour", "while", "time", "night", "day", "morning", "evening", "once"}

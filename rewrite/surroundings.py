@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from rewrite.grammar import Grammar
 from rewrite.reading import Reading
-
-if TYPE_CHECKING:
-    from rewrite.syntax import Grammar
 
 PLURALS = frozenset(
     {"people", "men", "women", "children", "police", "staff", "policemen", "firefighters", "they", "who"}

@@ -16,8 +16,8 @@ from rewrite.pipeline import rewrite
 from rewrite.recipe import configure
 from rewrite.records import Caption
 from trclip_vad.batch import LabelSet, Video
+from trclip_vad.embed import embed
 from trclip_vad.features import seal
-from trclip_vad.text_bank import embed
 
 CLASSES = ("Normal", "Fight", "RoadAccidents")
 SAID = {"Normal": "A man walks.", "Fight": "Two men fight hard.", "RoadAccidents": "A car hits a bus."}

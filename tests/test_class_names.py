@@ -17,7 +17,7 @@ from test_text_bank import HashEncoder
 from rewrite.classes import classes, configure_classes
 from rewrite.errors import ModelError, SettingError
 from trclip_vad import checkpoint, class_names, encoders
-from trclip_vad import clip as towers
+from trclip_vad import clip_towers as towers
 from trclip_vad.batch import Batch
 from trclip_vad.class_names import names_of, words
 from trclip_vad.config import ClassSettings

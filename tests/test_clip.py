@@ -13,15 +13,13 @@ import torch
 from rewrite.errors import ModelError, SettingError
 from trclip_vad.clip import (
     CONTEXT,
-    END,
     IMAGE_ENCODERS,
-    START,
     ClipImages,
     ClipTexts,
     name_tokens,
-    text_tower,
     tokenize,
 )
+from trclip_vad.clip_towers import END, START, text_tower
 from trclip_vad.pictures import PREPROCESSOR, Preparation, preparation
 from trclip_vad.prompts import PromptedNames
 

@@ -43,7 +43,7 @@ MATH += [
 ]
 MATH += [f"temporal/{name}.py" for name in ("identity", "lgt", "lgm_mamba", "variants")]
 DOORS = {"halves", "text_bank", "encoders", "checkpoint", "train", "evaluate", "score", "datasets", "validation"}
-DOORS |= {"released", "released_features", "released_text"}
+DOORS |= {"clip_towers", "embed", "released", "released_features", "released_text"}
 DOORS |= {"clip", "features", "extract", "video", "pictures", "paired", "sampling", "fit", "parallel", "class_names"}
 DOORS |= {"reopen", "card", "event_log", "score_input", "published", "import_checkpoint"}
 NOUNS = {"__init__", "batch", "config", "recipes", "scan_build"}  # what both sides say; and the compiler behind a scan
@@ -177,9 +177,9 @@ def test_no_file_is_named_after_nothing() -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=named)
 def test_a_file_is_one_thought(path: Path) -> None:
-    # The grammar is text, not code; the command line is one short function after the other.
-    longest = {"street_grammar.py": 375, "cli.py": 450}
-    assert len(path.read_text().splitlines()) <= longest.get(path.name, 330)
+    # The grammar is text and the render a row of shapes; the command line is one short function after the other.
+    longest = {"street_grammar.py": 375, "street_render.py": 265, "cli.py": 450}
+    assert len(path.read_text().splitlines()) <= longest.get(path.name, 250)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=named)

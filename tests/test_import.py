@@ -127,7 +127,8 @@ def test_an_imported_run_computes_what_the_equations_say(
 def test_the_imported_prompts_stand_around_the_names_that_the_published_code_hands_to_clip(
     clip: Path, tmp_path: Path
 ) -> None:
-    from trclip_vad.clip import END, START, name_tokens, text_tower
+    from trclip_vad.clip import name_tokens
+    from trclip_vad.clip_towers import END, START, text_tower
 
     weights = by_equation.state(False, **SMALL)
     import_checkpoint(saved(tmp_path, weights), tmp_path / "run", clip=str(clip))
@@ -295,7 +296,7 @@ def test_a_file_with_any_byte_changed_is_read_or_one_line(tmp_path: Path) -> Non
 
 
 def test_another_clip_than_the_files_own_is_refused(clip: Path, tmp_path: Path) -> None:
-    from trclip_vad.clip import text_tower
+    from trclip_vad.clip_towers import text_tower
 
     weights = by_equation.state(False, **SMALL)
     projection = text_tower(str(clip)).text_projection.weight.detach().T

@@ -16,13 +16,13 @@ from test_features import film
 from rewrite.errors import InputError, SettingError, TrclipError
 from trclip_vad.clip import IMAGE_ENCODERS, ClipImages, ClipTexts
 from trclip_vad.datasets.folder import Folder
+from trclip_vad.embed import embed
 from trclip_vad.encoders import ENCODERS
 from trclip_vad.evaluate import evaluate
 from trclip_vad.evaluate import table as evaluated_table
 from trclip_vad.extract import extract
 from trclip_vad.recipes import configure
 from trclip_vad.score import ScoreSettings, score, table
-from trclip_vad.text_bank import embed
 from trclip_vad.train import train
 
 LABELS = ("Normal", "Fight", "Normal", "Road_Accident")

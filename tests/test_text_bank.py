@@ -15,8 +15,9 @@ from rewrite.pipeline import rewrite
 from rewrite.recipe import configure
 from rewrite.records import Caption
 from trclip_vad.batch import LabelSet, Video
+from trclip_vad.embed import embed
 from trclip_vad.grid import grid, span, spread
-from trclip_vad.text_bank import embed, open_bank
+from trclip_vad.text_bank import open_bank
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from rewrite.errors import CorpusError, ModelError, SettingError
 from trclip_vad import checkpoint, encoders
 from trclip_vad.batch import Batch
 from trclip_vad.config import Config
+from trclip_vad.embed import embed
 from trclip_vad.evaluate import evaluate
 from trclip_vad.metrics import Frames, anomalous_frames, bootstrap, measure
 from trclip_vad.model import Detector, Outputs
@@ -23,7 +24,6 @@ from trclip_vad.paired import open_paired
 from trclip_vad.recipes import RECIPES, configure
 from trclip_vad.sampling import Draws, carve, version_of
 from trclip_vad.score import ROWS, ScoreSettings, events, picture_name, score
-from trclip_vad.text_bank import embed
 from trclip_vad.train import train
 
 

@@ -111,7 +111,8 @@ def _sentence(settings: ClassSettings, data: Paired) -> Names:
 
 
 def _clip(settings: ClassSettings, data: Paired) -> Names:
-    from trclip_vad.clip import CLIP, END, START, ClipTexts, name_tokens, text_tower
+    from trclip_vad.clip import ClipTexts, name_tokens
+    from trclip_vad.clip_towers import CLIP, END, START, text_tower
 
     if settings.descriptions is not None:
         todo = "Set classes.encoder=sentence, or leave the descriptions out."

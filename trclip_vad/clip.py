@@ -1,33 +1,27 @@
-"""CLIP by name or path: its image tower with the preprocessing it was trained with, and its text tower.
+"""CLIP as an encoder of pictures, with the preprocessing it was trained with, and of texts; its towers by name or path.
 
-Any transformers CLIP as safetensors: the whole `CLIPModel`, or one tower with its projection. Every weight a tower
-needs must be in the file; nothing is drawn at random for what is missing. `IMAGE_ENCODERS` is the board of what can
-encode frames: a new one is a frozen dataclass with the field `model`, and one line there.
+`IMAGE_ENCODERS` is the board of what can encode frames: a new one is a frozen dataclass with the field `model`, and one
+line there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rewrite.errors import ModelError, SettingError
+from rewrite.errors import SettingError
 from rewrite.settings import operational
-from rewrite.weights import locate, weights_digest
+from rewrite.weights import weights_digest
+from trclip_vad.clip_towers import CLIP, END, START, config_of, folder_of, text_tower, vision_tower
 from trclip_vad.pictures import Preparation, preparation
 
 if TYPE_CHECKING:
     import numpy as np
 
-CLIP = "openai/clip-vit-base-patch16"
-VOCABULARY = 49_408  # of CLIP's BPE
-START, END = VOCABULARY - 2, VOCABULARY - 1
 CONTEXT = 77  # tokens its text tower takes, start and end among them
-_END_OF_OLD_FILES = 2  # a wrong id in early files; transformers then takes the highest token, which is the end
 
 
 class ImageEncoder(Protocol):
@@ -74,14 +68,13 @@ class ClipImages:
         Raises:
             ModelError: no such model, or it has no CLIP image tower.
         """
-        folder = _folder(self.model)
-        shown = preparation(folder, _config(folder, "vision").image_size).identity()
-        return {"encoder": "clip_images", "weights": weights_digest(folder), "preparation": shown, "norm": "none"}
+        shown, weights = self._preparation().identity(), weights_digest(folder_of(self.model))
+        return {"encoder": "clip_images", "weights": weights, "preparation": shown, "norm": "none"}
 
     @property
     def width(self) -> int:
         """D."""
-        return int(_config(_folder(self.model), "vision").projection_dim)
+        return int(config_of(folder_of(self.model), "vision").projection_dim)
 
     @property
     def crops(self) -> tuple[int, ...]:
@@ -107,7 +100,7 @@ class ClipImages:
             known = ", ".join(map(str, prepared.crops))
             raise SettingError(f"crop {unknown[0]}", f"{self.model} has none of that number", f"Known: {known}.")
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        tower = _tower(str(_folder(self.model)), "vision").to(device)
+        tower = vision_tower(self.model).to(device)
         found: list[list[np.ndarray]] = [[np.zeros((0, tower.config.projection_dim), np.float32)] for _ in crops]
         rest = iter(frames)
         with torch.inference_mode():
@@ -119,8 +112,8 @@ class ClipImages:
         return np.stack([np.concatenate(parts) for parts in found])
 
     def _preparation(self) -> Preparation:
-        folder = _folder(self.model)
-        return preparation(folder, _config(folder, "vision").image_size)
+        folder = folder_of(self.model)
+        return preparation(folder, config_of(folder, "vision").image_size)
 
 
 @dataclass(frozen=True)
@@ -136,8 +129,8 @@ class ClipTexts:
         Raises:
             ModelError: no such model, or it has no CLIP text tower.
         """
-        folder = _folder(self.model)
-        _config(folder, "text")
+        folder = folder_of(self.model)
+        config_of(folder, "text")
         return {"encoder": "clip_texts", "weights": weights_digest(folder), "norm": "unit"}
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
@@ -161,15 +154,6 @@ class ClipTexts:
         return np.concatenate(found)
 
 
-def text_tower(model: str) -> Any:
-    """The frozen transformers `CLIPTextModelWithProjection` of a model, for ids of CLIP's own vocabulary.
-
-    Raises:
-        ModelError: no such model, no CLIP text tower, another vocabulary, or it cannot be loaded.
-    """
-    return _tower(str(_folder(model)), "text")
-
-
 def name_tokens(names: Iterable[str]) -> list[list[int]]:
     """CLIP BPE ids of each name, without START and END."""
     return [list(map(int, _tokenizer().encode(name))) for name in names]
@@ -182,77 +166,6 @@ def tokenize(texts: Sequence[str]) -> Any:
     coded = [[START, *ids[: CONTEXT - 2], END] for ids in name_tokens(texts)]
     longest = max(map(len, coded), default=0)
     return torch.tensor([ids + [END] * (longest - len(ids)) for ids in coded], dtype=torch.long).reshape(-1, longest)
-
-
-def _folder(model: str) -> Path:
-    path = locate(model, "a CLIP model")
-    if not (path / "config.json").is_file():
-        raise ModelError(path, "is not a CLIP model (it has no config.json)", "Give a transformers CLIP folder.")
-    return path
-
-
-def _config(folder: Path, part: str) -> Any:
-    """The tower's configuration; of a whole model, with the width of the space they share.
-
-    Raises:
-        ModelError: not a CLIP, one without this tower, or with another vocabulary than CLIP's.
-    """
-    from transformers import AutoConfig
-
-    todo = "Give a transformers CLIP folder."
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        what = str(error).splitlines()[0]
-        raise ModelError(folder / "config.json", f"cannot be read ({what})", todo) from None
-    if config.model_type == "clip":
-        whole, config = config, getattr(config, f"{part}_config")
-        config.projection_dim = whole.projection_dim
-    if config.model_type != f"clip_{part}_model":
-        raise ModelError(folder, f"is a {config.model_type!r}, and has no CLIP {part} tower", todo)
-    if part == "text" and config.vocab_size != VOCABULARY:
-        what = f"has a vocabulary of {config.vocab_size}, and this reads CLIP's own of {VOCABULARY}"
-        raise ModelError(folder, what, "Give a CLIP with the original tokenizer.")
-    if part == "text" and config.eos_token_id not in (END, _END_OF_OLD_FILES):
-        what = f"reads a text at token {config.eos_token_id}, and CLIP's end is {END}"
-        raise ModelError(folder / "config.json", what, f"Set eos_token_id to {END} if its tokenizer is CLIP's.")
-    return config
-
-
-@lru_cache(maxsize=4)
-def _tower(path: str, part: str) -> Any:
-    import torch
-    from safetensors import SafetensorError
-    from transformers import CLIPTextModelWithProjection, CLIPVisionModelWithProjection
-
-    folder = Path(path)
-    kind: Any = CLIPTextModelWithProjection if part == "text" else CLIPVisionModelWithProjection
-    how = {"local_files_only": True, "use_safetensors": True, "output_loading_info": True, "dtype": torch.float32}
-    try:
-        with _quiet():
-            tower, told = kind.from_pretrained(folder, config=_config(folder, part), **how)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        what = str(error).splitlines()[0]
-        raise ModelError(folder, f"cannot be loaded ({what})", "Is it whole, and in safetensors?") from None
-    if told["missing_keys"] or told["mismatched_keys"]:
-        lacking = sorted(map(str, [*told["missing_keys"], *told["mismatched_keys"]]))
-        what = f"lacks {len(lacking)} weights of the CLIP {part} tower, {lacking[0]} among them"
-        raise ModelError(folder, what, "Is the download whole?")
-    return tower.requires_grad_(False).eval()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps transformers' own bars and tables off the screen: the other tower's weights are no news."""
-    from transformers.utils import logging
-
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
 
 
 @lru_cache(maxsize=1)

@@ -20,7 +20,8 @@ from rewrite.settings import apply, describe, pick
 from trclip_vad import checkpoint
 from trclip_vad.assembly import Widths, build
 from trclip_vad.card import imported_card
-from trclip_vad.clip import END, START, ClipImages, ClipTexts, name_tokens, text_tower
+from trclip_vad.clip import ClipImages, ClipTexts, name_tokens
+from trclip_vad.clip_towers import END, START, text_tower
 from trclip_vad.config import ClassSettings, Config
 from trclip_vad.datasets import ucf_crime, xd_violence
 from trclip_vad.encoders import SIMCSE, PooledEncoder

@@ -26,6 +26,7 @@ from trclip_vad.batch import STRIDE
 from trclip_vad.checkpoint import PLACES
 from trclip_vad.datasets import Dataset
 from trclip_vad.datasets.lists import TEXT
+from trclip_vad.embed import embed
 from trclip_vad.encoders import Encoder
 from trclip_vad.released import (
     SPLITS,
@@ -37,7 +38,6 @@ from trclip_vad.released import (
     find,
     open_array,
 )
-from trclip_vad.text_bank import embed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +63,7 @@ def bank_of(
 
     Raises:
         SettingError: released arrays and corpora at once, or lists of nothing.
-        InputError, ModelError, CorpusError, StorageError: see `text_bank` and `text_bank.embed`.
+        InputError, ModelError, CorpusError, StorageError: see `text_bank` and `embed.embed`.
     """
     if released is None and lists:
         raise SettingError("--list", "is for released arrays", "Give their folder by --released.")
@@ -77,7 +77,7 @@ def bank_of(
 def text_bank(
     dataset: Dataset, folder: Path, lists: Sequence[Path], out: Path, reporter: Reporter = Silent()
 ) -> dict[str, Any]:
-    """Makes a text bank, as text_bank.embed seals them, of released text arrays.
+    """Makes a text bank, as embed.py seals them, of released text arrays.
 
     Returns:
         The manifest.

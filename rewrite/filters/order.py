@@ -41,9 +41,8 @@ def _fault(source: str, text: str, extend: str) -> str:
     matched = _matched(first, second, source, text, extend)
     for i, (a, b) in enumerate(matched):
         for c, d in matched[i + 1 :]:
-            if _against(a, c, first, b, d, second) or _against(b, d, second, a, c, first):
-                return "order"
-            if _relisted(a, c, b, d):
+            against = _against(a, c, first, b, d, second) or _against(b, d, second, a, c, first)
+            if against or _relisted(a, c, b, d):
                 return "order"
     return ""
 
@@ -108,7 +107,7 @@ def _matched(first: Timeline, second: Timeline, source: str, text: str, extend: 
 
     def same(one: Event, other: Event) -> bool:
         a, b = before.get(one.unit.place), after.get(other.unit.place)
-        if isinstance(a, Act) and isinstance(b, Act):
+        if a is not None and b is not None:
             return a.may_be(b) and not (_apart(a.patients, (*b.patients, *b.agents)) or _other_agents(a, b))
         return one.unit.agrees(other.unit)
 

@@ -46,10 +46,9 @@ def _fault(source: str, text: str, extend: str) -> str:
 def _plain(new: Act, both: Pair) -> bool:
     """Whether two have changed places, with no pronoun and no carried subject to be read another way."""
     for old in answering(new, both.before):
-        known = all(len(i) == 1 for i in (*old.agents, *new.agents)) and old.agents and new.agents
-        turned = meet(old.agents, (*new.patients, *new.others)) and meet(new.agents, (*old.patients, *old.others))
-        pronouns = any(n.pronoun for n in (*old.frame.agents, *new.frame.agents))
-        if known and turned and not pronouns and old.same_words(new) and not (old.frame.guessed or new.frame.guessed):
+        told = old.agents and new.agents and all(len(i) == 1 for i in (*old.agents, *new.agents))
+        unsure = any(f.guessed or any(n.pronoun for n in f.agents) for f in (old.frame, new.frame))
+        if told and not unsure and old.same_words(new) and _swapped(old, new):
             return True
     return False
 
@@ -109,9 +108,12 @@ def _other_agent(old: Act, new: Act, both: Pair) -> bool:
     tool = meet(new.agents, old.behind("with")) or meet(old.agents, new.behind("with"))
     if turned or made or tool:
         return False  # "breaks the pane" - "the pane breaks"; "sprays it with water" - "water sprays it"
-    if meet(old.agents, (*new.patients, *new.others)) and meet(new.agents, (*old.patients, *old.others)):
-        return True
-    return _things(old.agents, both) == _things(new.agents, both)
+    return _swapped(old, new) or _things(old.agents, both) == _things(new.agents, both)
+
+
+def _swapped(old: Act, new: Act) -> bool:
+    """Whether who does it in the one is by, or befallen, in the other, both ways."""
+    return meet(old.agents, (*new.patients, *new.others)) and meet(new.agents, (*old.patients, *old.others))
 
 
 def _things(agents: tuple[Ids, ...], both: Pair) -> bool:
@@ -145,9 +147,6 @@ def _converse(old: Act, new: Act, known: Lexicon) -> bool:
     if _reversed(old, new) and meet(old.patients, new.patients):
         return True
     mine, theirs = ({*a.frame.unit.concepts, a.frame.unit.lemma} for a in (old, new))
-    for words in known.words("grammar", "converse"):
-        a, b = words.split(":")
-        for x, y in ((a, b), (b, a)):
-            if x in mine and y in theirs and not {x, y} <= mine and not {x, y} <= theirs:
-                return True
-    return False
+    gone, come = mine - theirs, theirs - mine
+    pairs = [words.split(":") for words in known.words("grammar", "converse")]
+    return any((a in gone and b in come) or (b in gone and a in come) for a, b in pairs)

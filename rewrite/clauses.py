@@ -1,0 +1,199 @@
+"""Where does a clause begin, and what does its first word make of it? A caption cut for the line of its acts.
+
+"After", "before", "when" and "while" open a clause of their kind, "then" and "first" set one behind or in front of what
+stands before it, "who", "because" and "by" open one that has no place of its own. All else is told by main clauses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from rewrite.order_words import DONE, OrderWords, order_words
+from rewrite.reading import Reading, Unit
+from rewrite.stretches import is_measure, main_behind, phrase_end
+
+_HAD = frozenset({"has", "have", "had"})
+_MAY_OPEN = DONE | _HAD | {"he", "she", "they", "that", "than", "during", "by", "to"}  # though no word of order
+
+
+@dataclass(slots=True)
+class Clause:
+    """A stretch of a caption with the acts that are told in it.
+
+    Attributes:
+        kind: main, first, after, before, when, while, or beside (a relative clause, a reason).
+        begin, end: its first and last word.
+        fronted: whether it stands in front of what it is said of.
+        sentence: number of its sentence.
+        goes_on: whether "and" joins it to a clause of its kind.
+        over: whether it tells what has been done already.
+        named: the first noun in it; set, as its units are, by whoever puts the acts in.
+    """
+
+    kind: str
+    begin: int
+    fronted: bool
+    sentence: int
+    goes_on: bool = False
+    named: Unit | None = None
+    over: bool = False
+    units: list[Unit] = field(default_factory=list)
+    end: int = 0
+
+    def verbless(self, letters: str, end: int) -> bool:
+        """Whether what a word of order opens is told by a noun alone."""
+        said = letters[self.begin : end]
+        return self.kind in ("after", "before") and "V" not in said and "A" not in said
+
+
+def cut(reading: Reading, letters: str, extend: str) -> tuple[list[Clause], list[int]]:
+    """The clauses of a caption, in order, still without their acts; and the places of its words of order."""
+    cutter = _Cutter(reading, letters, order_words(extend))
+    cutter.walk()
+    for one, other in pairwise(cutter.clauses):
+        one.end = max(one.begin, other.begin - 1)
+    cutter.clauses[-1].end = len(reading.words) - 1
+    return cutter.clauses, cutter.marks
+
+
+class _Cutter:
+    """Walks the words of a caption once, and cuts where one of them opens a clause."""
+
+    def __init__(self, reading: Reading, letters: str, known: OrderWords) -> None:
+        self.reading, self.words, self.letters, self.known = reading, reading.words, letters, known
+        self.clauses = [Clause("main", 0, False, 0)]
+        self.marks: list[int] = []
+        self.sentence = 0
+        self.starts = True  # whether a sentence begins here
+
+    def walk(self) -> None:
+        words, letters, heads = self.words, self.letters, self.known.heads
+        inside = {p for u in self.reading.units for p in range(u.place + 1, u.place + u.length)}  # "runs after him"
+        place = 0
+        while place < len(words):
+            word, letter = words[place], letters[place]
+            kind, length = "", 1
+            if word in heads and place not in inside:
+                kind, length = self.known.at(self.reading, letters, place)
+            if letter == "S":
+                self._stop(place)
+            elif kind in ("then", "first"):
+                self._turn(kind, place, length)
+            elif kind and (length > 1 or word != "as" or letters[place + 1 : place + 2] in ("D", "N", "R", "A")):
+                self._order(kind, place, length)
+            elif letter in "JWC" or word in _MAY_OPEN:
+                self._other(place)
+            if letter not in "SJX":
+                self.starts = False
+            place += length
+
+    def _open(self, kind: str, place: int, fronted: bool = False, goes_on: bool = False) -> None:
+        self.clauses.append(Clause(kind, place, fronted, self.sentence, goes_on))
+
+    def _stop(self, place: int) -> None:
+        ends = self.words[place] in ".;!?"
+        self.sentence += ends
+        self.starts = self.starts or ends
+        self._open("main", place)
+
+    def _turn(self, kind: str, place: int, length: int) -> None:
+        """ "Then" or "first": within "until he at last opens" it moves nothing."""
+        self.marks.append(place)
+        if self.letters[place + length : place + length + 1] in ("S", "J", ""):
+            return  # "and explodes a few seconds later"
+        last = self.clauses[-1]
+        # "is stopped as she reaches the door and afterwards steals": the main clause goes on.
+        resumes = last.goes_on and not last.fronted and place == last.begin + 1 and last.kind != "after"
+        if resumes or last.kind not in ("after", "before", "when", "while"):
+            self._open("main" if kind == "then" else "first", place)
+
+    def _order(self, kind: str, place: int, length: int) -> None:
+        """ "After", "before", "when", "while", and what stands for them."""
+        if kind in ("after", "before"):
+            self.marks.append(place)
+        self._open(kind, place, self._fronted(place))
+        if (end := main_behind(self.letters, place + length)) is not None:
+            self._open("main", end)  # "after the whistle the keeper runs"
+
+    def _fronted(self, place: int) -> bool:
+        """Whether what begins here stands in front of its main clause."""
+        joined = [w for w in self.words[max(0, place - 2) : place] if w != ","][-1:]
+        if self.starts or joined in (["and"], ["but"]):
+            return True
+        return is_measure(self.reading, self.letters, self.clauses[-1].begin, place, self.known.stretches)
+
+    def _other(self, place: int) -> None:
+        """What opens a clause, or turns the one it stands in, and is no word of order."""
+        word, letter = self.words[place], self.letters[place]
+        if word == "during":
+            self._open("while", place, self.starts)
+            self._open("main", phrase_end(self.letters, place + 1))
+        elif letter == "J":
+            self._join(place)
+        elif self._returns(place):
+            self._open("main", place)
+        elif self._explains(place):
+            self._open("beside", place)
+        elif word in DONE and self._says_over(place):
+            self._look_back(place)
+        elif word in _HAD and self._over_by_then(place):
+            self.clauses[-1].kind = "first"  # "when the band comes, half of them have left"
+        elif letter in "WC" and not self._dates(place):
+            self._relate(place)
+
+    def _join(self, place: int) -> None:
+        """ "After he had hit her and run", but not "hits him after the whistle and runs"."""
+        last = self.clauses[-1]
+        goes_on = self.words[place] != "," and last.kind != "main" and not last.verbless(self.letters, place)
+        self._open(last.kind if goes_on else "main", place, last.fronted and goes_on, goes_on)
+
+    def _returns(self, place: int) -> bool:
+        """Whether the main clause begins here though no comma says so."""
+        word, last = self.words[place], self.clauses[-1]
+        if word in ("he", "she", "they"):
+            return last.kind != "main" and "V" in self.letters[last.begin : place]  # "when the music stops he trips"
+        if word == "that":
+            return self.letters[place] in "WC" and self._cleft()  # "it was only then that he left"
+        return word == "than" and last.kind == "after"  # "no sooner had he left than it fell"
+
+    def _cleft(self) -> bool:
+        """Whether a sentence, or what it joins on, begins with "it was"."""
+        begins = [c.begin for c in self.clauses if c.sentence == self.sentence]
+        pairs = (self.words[at : at + 2] for begin in begins for at in (begin, begin + 1))
+        return any(two in (("it", "is"), ("it", "was")) for two in pairs)
+
+    def _explains(self, place: int) -> bool:
+        """Whether a verb behind "by" or "to" tells how ("by rocking it") or what for ("a key to open it")."""
+        word = self.words[place]
+        purpose = word == "to" and self.letters[place - 1 : place] == "N"
+        return (word == "by" or purpose) and self.letters[place + 1 : place + 2] == "V"
+
+    def _says_over(self, place: int) -> bool:
+        """Whether "already" makes a main clause tell what is over by the time of the clause in front of it."""
+        has = self.letters[place - 1 : place] == "A" and self.words[place - 1] in _HAD
+        return has and self.clauses[-1].kind == "main"
+
+    def _look_back(self, place: int) -> None:
+        """ "But the baby has just been lifted out": it comes first in its sentence."""
+        self.marks.append(place)
+        last = self.clauses[-1]
+        last.over = True
+        if len(self.clauses) > 1 and last.sentence == self.clauses[-2].sentence:
+            last.kind = "first"
+
+    def _over_by_then(self, place: int) -> bool:
+        """Whether a main clause behind "when" tells what is over by then."""
+        perfect = self.letters[place] == "A" and self.letters[place + 1 :].lstrip("X")[:1] == "V"
+        return perfect and [c.kind for c in self.clauses[-2:]] == ["when", "main"]
+
+    def _dates(self, place: int) -> bool:
+        """Whether "before lunch" stands here, which opens no clause."""
+        before = self.letters[place] == "C" and self.words[place] in ("after", "before", "until", "till")
+        return before and self.known.names_time(self.words, place + 1)
+
+    def _relate(self, place: int) -> None:
+        """A relative clause, a reason; but ", who" and "so" go on with what is told."""
+        after_comma = place > 0 and self.words[place - 1] == "," and "had" not in self.words[place + 1 : place + 3]
+        tells_on = (self.letters[place] == "W" and after_comma) or self.words[place] == "so"
+        self._open("main" if tells_on else "beside", place)
