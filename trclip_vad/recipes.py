@@ -97,7 +97,7 @@ def ucf_text() -> Config:
         recipe="ucf_text",
         snippets=32,
         text=TextSettings(rewrites=False),
-        classes=ClassSettings(encoder="sentence", descriptions=CLASSES / "ucf_crime.txt", prior=2.0, temperature=0.1),
+        classes=ClassSettings(encoder="sentence", descriptions=CLASSES / "ucf_crime.txt", prior=6.0, temperature=0.2),
         model=ModelSettings(dropout=0.7, bins=256, judge="both"),
         losses=LossSettings(share=4),
         optimiser=Optimiser(lr=3e-4, weight_decay=0.01),
