@@ -405,6 +405,8 @@ def test_an_imported_run_scores_videos_with_their_captions(
     file = saved(tmp_path, by_equation.state(True, **SMALL))
     run = tmp_path / "run"
     import_checkpoint(file, run, assignments=SETTINGS, clip=str(clip), encoder=str(bert))
+    with pytest.raises(CorpusError, match="holds another run"):
+        import_checkpoint(file, run, assignments=SETTINGS, clip=str(clip))
     rows = [{"text": "two men fight", "video": name, "start": 0.0, "end": 9.0} for name in ("calm", "fight")]
     captions = tmp_path / "captions.jsonl"
     captions.write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -82,10 +82,11 @@ def import_checkpoint(
         "config": describe(config, identity_only=True),
         "imported": {"system": published.system, "sha256": manifest.digest_file(file)},
         "names": identity,
+        "encoder": _encoder(encoder, widths.text),
+        "image_encoder": _image_encoder(clip, widths.visual),
         "seed": None,
     }
     weights, left = _weights(published, config, widths, names)
-    said = _encoder(encoder, widths.text)
     with one_writer(out):
         if manifest.is_sealed(out):
             return _already(out, asked, reporter)
@@ -95,10 +96,10 @@ def import_checkpoint(
             "asked": asked,
             "labels": list(labels),
             "text_width": widths.text,
-            "encoder": said,
+            "encoder": asked["encoder"],
             "versions": [],
             "visual_width": widths.visual,
-            "image_encoder": _image_encoder(clip, widths.visual),
+            "image_encoder": asked["image_encoder"],
             "left_out": {reason: len(names) if reason == "frozen CLIP" else names for reason, names in left.items()},
             "environment": manifest.environment(),
         }

@@ -147,7 +147,7 @@ def open_paired(
     unsaid = [name for name in seen.names if name not in place]
     if unsaid and missing == "refuse":
         what = f"has {len(unsaid)} {split} videos without captions, {unsaid[0]} among them"
-        raise SettingError(seen.folder, what, "Caption them, or set text.missing=null.")
+        raise SettingError(seen.folder, what, "Caption them, or train with text.missing=null.")
     for name, labels in zip(seen.names, seen.labels, strict=True):
         if name in place and said.labels[place[name]] != labels:
             raise CorpusError(said.folder, f"calls {name} {said.labels[place[name]]}, not {labels}", "Make it again.")
