@@ -22,6 +22,7 @@ import typer
 if TYPE_CHECKING:
     import numpy as np
 
+    from trclip_vad.batch import Video
     from trclip_vad.config import Config
     from trclip_vad.paired import Paired
 
@@ -30,7 +31,6 @@ DATA = ROOT.parent / "shared" / "data" / "ucf_crime"
 ENCODER = Path(os.environ.get("TRCLIP_MODELS", ROOT / "models")) / "all-MiniLM-L6-v2"
 MARKS = Path(__file__).parent / "probe" / "ucf_marks.jsonl"
 NORMAL, FOLDS = 240, 2
-FPS = 30.0  # UCF-Crime's
 Truth = dict[str, dict[str, "np.ndarray"]]
 
 
@@ -62,6 +62,7 @@ def measure(sets: list[str], seeds: int, data: Path, encoder: Path, out: Path) -
     """Per reading of silence the three measures, means over folds and seeds; and the mean of all nine."""
     import numpy as np
 
+    from rewrite.errors import SettingError
     from rewrite.terminal import Terminal
     from trclip_vad.datasets import DATASETS
     from trclip_vad.embed import embed
@@ -69,12 +70,15 @@ def measure(sets: list[str], seeds: int, data: Path, encoder: Path, out: Path) -
     from trclip_vad.paired import open_paired
     from trclip_vad.recipes import configure
 
-    reporter = Terminal()
+    reporter, dataset = Terminal(), DATASETS["ucf_crime"](data)
     bank = out / f"ucf_text_bank-{encoder.name}"
-    embed(DATASETS["ucf_crime"](data), [], SentenceEncoder(model=str(encoder)), bank, reporter)
     config = configure("ucf_text", bank, sets)
+    if config.select != "last" or config.validation:
+        what = "would hold out videos that the folds train on, and this measures the last epoch"
+        raise SettingError("select, validation", what, "Leave them as the recipe has them.")
+    embed(dataset, [], SentenceEncoder(model=str(encoder)), bank, reporter)
     train = open_paired(bank, None, "train")
-    marked = marks(train, data)
+    marked = marks(train, dataset.videos("train"))
     rows = []
     for held in folds(train, marked):
         for seed in range(seeds):
@@ -83,45 +87,53 @@ def measure(sets: list[str], seeds: int, data: Path, encoder: Path, out: Path) -
     return {"set": sets, "seeds": seeds, **means, "mean": float(np.mean(list(means.values()))), "bars": {}}
 
 
-def marks(train: Paired, data: Path) -> Truth:
+def marks(train: Paired, videos: list[Video]) -> Truth:
     """Of each marked video, by reading: (T,) bool `apart` and `joined`, and `told`, which snippets a caption covers."""
     import numpy as np
 
     from rewrite.captions import read_json_lines
-    from rewrite.records import Caption
-    from trclip_vad.batch import STRIDE
     from trclip_vad.grid import span
 
-    told_by = {row["video"]: row["uca"] for _, row in read_json_lines(data / "text.jsonl") if row.get("uca")}
-    place = {name: index for index, name in enumerate(train.names)}
+    known = {video.name: video for video in videos}
     found: Truth = {}
     for where, row in read_json_lines(MARKS):
-        name, length = row["video"], train.lengths[place[row["video"]]]
-        told = train.text(place[name])[1]
-        apart, end = np.zeros(length, bool), -1
-        for (start, stop), mark in sorted(zip(told_by[name]["timestamps"], row["marks"], strict=True)):
-            caption = Caption(id=name, text="-", video=name, start=start, end=max(stop, start + STRIDE / FPS))
-            covered = span(caption, FPS, length, where)
-            if covered is None:
-                continue
-            if mark:
-                apart[covered[0] if end < 0 else min(end, covered[0]) : covered[1]] = True
-                end = max(end, covered[1])
-            elif covered[0] >= end:
-                end = -1  # something else was told: what follows is not joined to the event
-        found[name] = {"apart": apart, "joined": nearest(apart, told), "told": told}
+        video = known[row["video"]]
+        told = train.text(train.names.index(video.name))[1]
+        spans = [span(caption, video.fps, video.snippets, where) for caption in video.captions]
+        both = zip(spans, row["marks"], strict=True)
+        apart = inside([(*place, bool(mark)) for place, mark in both if place is not None], told)
+        found[video.name] = {"apart": apart, "joined": nearest(apart, told), "told": told}
     return found
 
 
+def inside(captions: list[tuple[int, int, bool]], told: np.ndarray) -> np.ndarray:
+    """(T,) bool of captions [first, end) and their marks: the marked ones, and silence from one of them to the next."""
+    import numpy as np
+
+    found, silent, last = np.zeros(len(told), bool), np.zeros(len(told), bool), -1
+    for first, end, mark in sorted(captions):
+        if mark:
+            found[first:end] = True
+            if 0 <= last < first:
+                silent[last:first] = True
+            last = max(last, end)
+        elif first >= last:
+            last = -1  # something else was told: what follows is not joined to the event
+    return found | (silent & ~told)
+
+
 def nearest(values: np.ndarray, told: np.ndarray) -> np.ndarray:
-    """Where nothing is told, the value of the nearest snippet of which something is."""
+    """Where nothing is told, the value of the nearest snippet of which something is; of two as near, the earlier's."""
     import numpy as np
 
     known = np.flatnonzero(told)
     if not len(known):
         return values
-    distance = np.abs(np.arange(len(told))[:, None] - known[None])
-    return values[known[distance.argmin(axis=1)]]
+    place = np.arange(len(told))
+    after = np.searchsorted(known, place).clip(max=len(known) - 1)
+    before = (after - 1).clip(min=0)
+    closer = np.abs(place - known[before]) <= np.abs(known[after] - place)
+    return values[np.where(closer, known[before], known[after])]
 
 
 def folds(train: Paired, marked: Truth) -> list[list[int]]:
@@ -150,7 +162,8 @@ def judged(config: Config, train: Paired, held: list[int], seed: int, reporter: 
         begun = time.monotonic()
         fit.run()
         reporter.say(f"Trained in {time.monotonic() - begun:.0f} s.")
-    scores = (fit.detector.eval().scores(whole(train, index)) for index in held)
+    learned: Any = fit.detector if fit.averaged is None else fit.averaged.module
+    scores = (learned.eval().cpu().scores(whole(train, index)) for index in held)
     return {train.names[index]: found.double().numpy() for index, found in zip(held, scores, strict=True)}
 
 
