@@ -455,6 +455,7 @@ def test_an_imported_run_is_measured_on_data_that_it_is_given(
     assert (found["videos"], found["seed"], found["opened"]) == (2, None, 1)
     assert found["f_branch"] is not None
     assert "ucf_crime, imported: 2 test videos" in table(found)[0]
+    assert table(found)[-1] == "  the test set was opened once by this run"
     for given, what in (({"bank": bank}, "--features"), ({"features": features}, "--bank")):
         with pytest.raises(SettingError, match=f"{what}: is not given"):
             evaluate(run, **given)
@@ -463,6 +464,20 @@ def test_an_imported_run_is_measured_on_data_that_it_is_given(
     assert evaluate(alone, features=features, resamples=10)["f_branch"] is None
     with pytest.raises(SettingError, match="--bank: is of no use"):
         evaluate(alone, features=features, bank=bank)
+
+
+@pytest.mark.parametrize("scan", ["triton", "mamba_ssm"])
+def test_a_run_whose_scan_needs_a_gpu_is_measured_on_a_cpu(
+    scan: str, clip: Path, data: tuple[Path, Path], tmp_path: Path
+) -> None:
+    file, found = saved(tmp_path, by_equation.state(True, **SMALL)), []
+    for name in (scan, "reference"):
+        settings = [SETTINGS[0], f"model.lgm_mamba.scan={name}"]
+        import_checkpoint(file, tmp_path / name, assignments=settings, clip=str(clip))
+        evaluate(tmp_path / name, features=data[0], bank=data[1], resamples=2)
+        rows = (tmp_path / name / "test_scores.jsonl").read_text().splitlines()
+        found.append([score for row in rows for score in json.loads(row)["scores"]])
+    assert found[0] == pytest.approx(found[1], abs=1e-4)
 
 
 def test_data_that_an_imported_run_cannot_read_is_refused(data: tuple[Path, Path], tmp_path: Path) -> None:

@@ -106,6 +106,11 @@ def test_where_both_branches_judge_the_score_is_their_mean_log_odds_and_the_prio
 def test_both_branches_are_asked_only_where_there_are_both() -> None:
     with pytest.raises(SettingError, match="needs an F-branch"):
         configure("demo_text", None, ["model.judge=both"])
+    alone = ["classes.prior=0", "model.judge=c", "classes.encoder=none"]
+    for given, todo in ((alone[2:], "or classes.prior=0"), ([alone[0], alone[2]], "or model.judge=c")):
+        with pytest.raises(SettingError, match=todo):
+            configure("ucf_text", None, given)
+    assert configure("ucf_text", None, alone).model.judge == "c"
 
 
 def test_an_evaluation_hears_it(runs: tuple[Path, Path]) -> None:

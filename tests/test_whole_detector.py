@@ -12,7 +12,7 @@ from torch.nn import functional
 from trclip_vad.assembly import Widths, build
 from trclip_vad.batch import Batch
 from trclip_vad.config import LossSettings, ModelSettings
-from trclip_vad.model import Detector, Outputs
+from trclip_vad.model import Detector, Outputs, log_odds
 from trclip_vad.objective import terms, total
 from trclip_vad.prompts import FixedNames
 from trclip_vad.temporal.lgm_mamba import LGMMamba
@@ -97,6 +97,19 @@ def test_a_video_alone_scores_as_in_company(temporal: str, fusion: str) -> None:
         alone = detector.infer(Batch(**own, target=batch.target[:1]))
         every = torch.ones(1, length, dtype=torch.bool)
         same(Outputs(together.logits[row : row + 1, :length], together.aligned[row : row + 1, :length]), alone, every)
+
+
+@pytest.mark.parametrize(("variant", "bins"), [("clean", 0), ("clean", 10), ("published", 0)])
+@pytest.mark.parametrize("snippets", [1, 256, 300])
+def test_both_branches_judge_a_video_of_any_length(variant: str, bins: int, snippets: int) -> None:
+    detector = made("lgm_mamba", "concat", variant=variant)
+    detector.both, detector.bins = True, bins
+    rows = [torch.randn(1, snippets, width) for width in (16, 24)]
+    told = torch.zeros(1, snippets, dtype=torch.bool)  # nothing is said of it at all
+    found = detector.infer(Batch(rows[0] * 0, told, ~told, torch.zeros(1, 4), rows[1]), classes=False)
+    assert found.judged.shape == (1, snippets)
+    assert found.judged.isfinite().all()
+    torch.testing.assert_close(found.judged, (found.logits + log_odds(found.aligned)) / 2)
 
 
 def test_what_is_seen_or_said_at_t_changes_no_causal_output_before_it() -> None:

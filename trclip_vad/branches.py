@@ -10,7 +10,7 @@ TEMPERATURE = 0.07  # of the alignment map; its values lie within 1 / 0.07 = 14.
 
 
 class QuickGELU(nn.Module):
-    """x sigmoid(1.702 x), CLIP's; written as a SiLU, of which autograd keeps one tensor and not three."""
+    """x sigmoid(1.702 x), CLIP's; written as a SiLU, of which autograd keeps one tensor and not two."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return functional.silu(1.702 * x) / 1.702

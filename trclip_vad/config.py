@@ -44,7 +44,9 @@ class ClassSettings:
         if self.prior < 0 or self.temperature <= 0:
             raise ValueError("prior must not be negative, and temperature must be positive")
         if self.prior and self.encoder != "sentence":
-            raise ValueError("a prior compares sentences with sentences: set classes.encoder=sentence first")
+            raise ValueError(
+                "a prior compares sentences with sentences: set classes.encoder=sentence first, or classes.prior=0"
+            )
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,6 @@ class Config:
         if self.select not in ("auc", "ap", "splice", "last"):
             raise ValueError("select must be auc, ap, splice or last")
         if self.model.judge == "both" and self.classes.encoder == "none":
-            raise ValueError("model.judge=both needs an F-branch: set classes.encoder first")
+            raise ValueError("model.judge=both needs an F-branch: set classes.encoder first, or model.judge=c")
         if self.select != "last" and self.validation == 0:
             raise ValueError("without validation only the last epoch can be kept: set select=last first")

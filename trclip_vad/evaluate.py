@@ -94,7 +94,8 @@ def table(found: dict[str, Any]) -> list[str]:
     detected = (found["f_branch"] or {}).get("detection")
     if detected is not None and detected["map_13"] is not None:
         lines.append(f"    mAP@IoU 0.1-0.5 over the classes  {detected['map_13']:.4f}")
-    lines.append(f"  the test set was opened {found['opened']} times by this run")
+    often = "once" if found["opened"] == 1 else f"{found['opened']} times"
+    lines.append(f"  the test set was opened {often} by this run")
     return lines
 
 

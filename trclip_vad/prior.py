@@ -46,8 +46,8 @@ class ClassPrior(nn.Module):
 
 
 def between(rows: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-    """Rows (B, T, C), where not `known` (B, T) drawn linearly between the known neighbours; beyond the outermost known
-    one it goes on as it is. A video without known rows gives whatever."""
+    """Rows (B, T, C); those not `known` (B, T) are drawn linearly between their known neighbours, and beyond the
+    outermost known one they are as it is. Of a video without known rows nothing is promised but numbers."""
     length = known.shape[1]
     at = torch.arange(length, device=rows.device).expand_as(known)
     before = torch.where(known, at, -1).cummax(dim=1).values
