@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from rewrite.errors import SettingError
 from rewrite.settings import apply, describe, revive
+from trclip_vad import quad as quads
 from trclip_vad.config import ModelSettings
 from trclip_vad.graph import distance, similarity
 from trclip_vad.local import LocalBlock
@@ -131,6 +132,25 @@ def test_a_stream_gives_what_the_whole_sequence_gives(scan: str) -> None:
         row, carried = quad.stream(x[:, piece], carried)
         rows.append(row)
     torch.testing.assert_close(torch.cat(rows, dim=1), quad(x), atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scan", ["native", "chunked"])
+def test_inner_tensors_computed_again_give_the_gradients_of_those_that_were_kept(
+    scan: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    quad, (x, mask) = QuadMamba(D, 4, 0.3, bidirectional=True, scan=scan).train(), videos(3)
+    found, kept = [], []
+    for frugal in (quads._frugal, lambda block, x, mask: block(x, mask)):
+        monkeypatch.setattr(quads, "_frugal", frugal)
+        torch.manual_seed(1)  # of the dropout
+        sizes: list[int] = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t, s=sizes: s.append(t.numel()) or t, lambda t: t):  # type: ignore[misc]
+            out = quad(x.masked_fill(~mask[..., None], 0.0), mask)
+        found.append([out, *torch.autograd.grad(out[mask].square().sum(), list(quad.parameters()))])
+        kept.append(sum(sizes))
+    assert all(map(torch.equal, *found))
+    assert 2 * kept[0] < kept[1]
 
 
 def test_a_reversed_block_cannot_stream() -> None:
