@@ -9,6 +9,17 @@ from pathlib import Path
 from typing import Any
 
 
+def lacking(device: str) -> str:
+    """Why nothing can be measured on a device, or nothing."""
+    import torch
+
+    if device not in ("cpu", "cuda"):
+        return f"--device: {device!r} is not a choice. Give cpu or cuda."
+    if device == "cuda" and not torch.cuda.is_available():
+        return "--device: PyTorch sees no CUDA device on this machine. Give cpu."
+    return ""
+
+
 def processor() -> str:
     """The processor's name, where Linux says it."""
     import platform

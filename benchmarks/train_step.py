@@ -58,6 +58,9 @@ def main(
     if child:
         typer.echo(json_bytes(memory_here(child, batch, length, threads)).decode(), nl=False)
         return
+    if said := machine.lacking(device):
+        typer.echo(f"error: {said}", err=True)
+        raise typer.Exit(2)
     found = measure(batch, length, rounds, threads, device)
     typer.echo(json_bytes(found).decode() if json else "\n".join(table(found)), nl=not json)
 

@@ -89,7 +89,6 @@ def measure(sets: list[str], seeds: int, data: Path, encoder: Path, out: Path) -
 
 def marks(train: Paired, videos: list[Video]) -> Truth:
     """Of each marked video, by reading: (T,) bool `apart` and `joined`, and `told`, which snippets a caption covers."""
-    import numpy as np
 
     from rewrite.captions import read_json_lines
     from trclip_vad.grid import span

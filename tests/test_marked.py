@@ -10,7 +10,8 @@ import pytest
 from conftest import ROOT
 
 SPEC = importlib.util.spec_from_file_location("ucf_marked", ROOT / "benchmarks" / "ucf_marked.py")
-assert SPEC is not None and SPEC.loader is not None
+assert SPEC is not None
+assert SPEC.loader is not None
 ucf_marked: Any = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(ucf_marked)
 
