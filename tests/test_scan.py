@@ -170,6 +170,21 @@ def test_triton_says_what_it_needs() -> None:
         SCANS["triton"](*inputs((1, 3, 2, 257), torch.float32))
 
 
+@pytest.mark.parametrize(
+    "fault", [RuntimeError("Failed to find C compiler."), subprocess.CalledProcessError(1, "gcc"), OSError("no cc")]
+)
+def test_triton_says_that_it_needs_a_c_compiler(fault: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Bare:
+        @staticmethod
+        def apply(*given: object) -> None:
+            raise fault
+
+    monkeypatch.setattr(scan_triton, "_refuse_elsewhere", lambda given: None)
+    monkeypatch.setattr(scan_triton, "_Scan", Bare)
+    with pytest.raises(ModelError, match=r"cannot build its launcher.*or choose scan=chunked"):
+        SCANS["triton"](*inputs((1, 3, 2, 2), torch.float32))
+
+
 def test_native_refuses_what_it_cannot_compute() -> None:
     with pytest.raises(SettingError, match=r"not torch.bfloat16 on cpu. Choose scan=chunked"):
         SCANS["native"](*inputs((1, 3, 2, 2), torch.bfloat16))

@@ -1,4 +1,5 @@
-"""The selective scan on a GPU by Triton, which comes with PyTorch's CUDA build: no compiler, no other package.
+"""The selective scan on a GPU by Triton, which comes with PyTorch's CUDA build. At its first run it builds a launcher
+with a C compiler and Python's headers; no CUDA toolkit, no other package.
 
 Nothing of (B, T, D, N) is held: the forward keeps the state before every chunk of about the square root of T snippets,
 the backward computes a chunk's states again. Sums have a fixed order, so equal inputs give equal bits.
@@ -7,6 +8,7 @@ the backward computes a chunk's states again. Sums have a fixed order, so equal 
 from __future__ import annotations
 
 import math
+import subprocess
 from typing import Any
 
 import torch
@@ -31,7 +33,7 @@ def triton(
     """Shapes as in scan.py, on a CUDA device, N at most 256. Float64 stays float64; all else is computed in float32.
 
     Raises:
-        ModelError: Triton is not there, or the tensors are not on one CUDA device.
+        ModelError: Triton or its C compiler is not there, or the tensors are not on one CUDA device.
         SettingError: N is above 256.
     """
     if A.shape[1] > WIDEST:
@@ -46,7 +48,16 @@ def triton(
         return skip * u, given[-1]
     learning = torch.is_grad_enabled() and any(x.requires_grad for x in given)
     chunk = max(SHORTEST, 1 << math.isqrt(u.shape[1]).bit_length() - 1) if learning else u.shape[1]
-    y, last = _Scan.apply(chunk, *given)
+    try:
+        y, last = _Scan.apply(chunk, *given)
+    except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
+        if isinstance(error, RuntimeError) and "C compiler" not in str(error):
+            raise
+        what = f"cannot build its launcher ({str(error).splitlines()[0]})"
+        todo = (
+            "Install a C compiler and Python's headers (Debian: apt install gcc python3-dev), or choose scan=chunked."
+        )
+        raise ModelError("scan triton", what, todo) from error
     return y.to(u.dtype), last
 
 

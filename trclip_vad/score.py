@@ -58,7 +58,8 @@ def score(
         captions: of the videos, for a run that was trained with both.
 
     Returns:
-        `{"run_id", "videos": [{"video", "fps", "stride", "scores", "covered", "events": [[start, end) seconds]}]}`.
+        `{"run_id", "videos": [{"video", "fps", "stride", "scores", "covered", "events": [[start, end) seconds]}]}`;
+        of a run with an F-branch also `classes`, the likeliest anomaly of each event.
 
     Raises:
         InputError: nothing to score, a broken video, a caption without video or place in time.

@@ -42,7 +42,8 @@ class LGMMamba(lgt.LGT):
     bidirectional: bool | None = setting(None, "the second Mamba of each pair runs backwards; published: false")
     multi_scale: bool | None = setting(None, "the multi-scale network at the end; false leaves it out")
     scan: Literal["native", "chunked", "reference", "triton", "mamba_ssm"] = setting(
-        "native", "how the scan is computed: native needs a C++ compiler, triton and mamba_ssm a GPU, chunked neither"
+        "native",
+        "native needs a C++ compiler, triton a GPU and a C compiler, mamba_ssm a GPU, chunked none of them",
     )
 
     def __post_init__(self) -> None:
