@@ -112,7 +112,7 @@ class _Cutter:
         """ "After", "before", "when", "while", and what stands for them."""
         if kind in ("after", "before"):
             self.marks.append(place)
-        self._open(kind, place, self._fronted(place))
+        self._open(kind, place, self._fronted(place) or (kind == "after" and self._cleaves(place)))
         if (end := main_behind(self.letters, place + length)) is not None:
             self._open("main", end)  # "after the whistle the keeper runs"
 
@@ -122,6 +122,12 @@ class _Cutter:
         if self.starts or joined in (["and"], ["but"]):
             return True
         return is_measure(self.reading, self.letters, self.clauses[-1].begin, place, self.known.stretches)
+
+    def _cleaves(self, place: int) -> bool:
+        """Whether "it is only" stands in front."""
+        while place > 0 and self.letters[place - 1] == "X":
+            place -= 1
+        return self.words[max(0, place - 2) : place] in (("it", "is"), ("it", "was"))
 
     def _other(self, place: int) -> None:
         """What opens a clause, or turns the one it stands in, and is no word of order."""
@@ -172,12 +178,15 @@ class _Cutter:
     def _says_over(self, place: int) -> bool:
         """Whether "already" makes a main clause tell what is over by the time of the clause in front of it."""
         has = self.letters[place - 1 : place] == "A" and self.words[place - 1] in _HAD
-        return has and self.clauses[-1].kind == "main"
+        return has and self.clauses[-1].kind in ("main", "beside")
 
     def _look_back(self, place: int) -> None:
         """ "But the baby has just been lifted out": it comes first in its sentence."""
         self.marks.append(place)
         last = self.clauses[-1]
+        if last.kind == "beside":
+            last.kind = "after"  # "a warden who has just put a ticket there"
+            return
         last.over = True
         if len(self.clauses) > 1 and last.sentence == self.clauses[-2].sentence:
             last.kind = "first"

@@ -110,7 +110,10 @@ class _Reader(SubjectReader):
     def _aside(self, place: int) -> bool:
         """Whether a verb stands in a clause set into another: "trips, when the music stops, and falls"."""
         at = self._before(place, "DRPXJAN")
-        return bool(self.main) and at > 0 and self.tags[at] == "C" and self.tags[at - 1] == "J"
+        if not self.main or at <= 0 or self.tags[at] != "C":
+            return False
+        # "A taxi, swerving as a boy steps out, hits a wall"
+        return self.tags[at - 1] == "J" or (self.tags[at - 2 : at] == "JV" and self.words[at - 1].endswith("ing"))
 
     def _inverted(self, place: int) -> bool:
         """Whether a sentence begins with a place, its subject behind the verb: "out of the lift comes a nurse"."""
@@ -179,6 +182,7 @@ class _Reader(SubjectReader):
         agents: list[Noun] = []
         at = self._behind(place)
         joined = False
+        own = not self.words[place].endswith("ing") and self.tags[self._before(place, "XA")] != "W"
         while at < len(self.tags):
             letter = self.tags[at]
             if letter in "SCWVA" or self.words[at] == ",":
@@ -193,6 +197,8 @@ class _Reader(SubjectReader):
             if noun is not None and noun.pronoun and self.words[at] in _SUBJECTS and at > self._behind(place):
                 break  # "after he points at a dish she writes it down"
             if noun is not None:
+                if not noun.prep and own and self.tags[noun.place + 1 :].lstrip("X")[:1] == "A":
+                    break  # "by the time the doors open the visitor has gone"
                 others += [n for n in self.nouns if n.prep == "'s" and noun.begin <= n.place < noun.place]
                 if noun.prep == "by":
                     agents.append(noun)

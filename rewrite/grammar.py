@@ -25,6 +25,7 @@ class Grammar:
     parts: frozenset[str]
     particles: frozenset[str]
     outcomes: frozenset[str]
+    adjectives: frozenset[str]
     numbered: frozenset[str]
     compounding: frozenset[str]
     numbers: frozenset[str]
@@ -65,7 +66,7 @@ def grammar(extend: str = "") -> Grammar:
             name: frozenset(lists[name].split())
             for name in (
                 *("passive", "possessing", "bare", "irregular", "parts", "particles", "several"),
-                *("outcomes", "numbered", "compounding"),
+                *("outcomes", "adjectives", "numbered", "compounding"),
             )
         },
     )

@@ -49,8 +49,44 @@ def one_does(reading: Reading, place: int, found: list[str], known: Grammar) -> 
     begin = place - 1
     while begin > 0 and found[begin] == "N":
         begin -= 1
+    if _terse(reading, place, found, known) or _placed(reading, place, found, known):
+        return True
     opens = begin == 0 or found[begin - 1] in "SJCX"
     return found[begin] == "D" and reading.words[begin] in ("a", "an", "another", "each", "every") and opens
+
+
+def _terse(reading: Reading, place: int, found: list[str], known: Grammar) -> bool:
+    """Whether a report leaves out its determiners: "courier hands guard a parcel"."""
+    who, lemma = place - 1, reading.lemmas[place]
+    one = reading.words[who] == reading.lemmas[who] and reading.words[who] not in PLURALS
+    if not one or reading.lemmas[who] not in known.people or lemma in known.people or lemma not in known.verbs:
+        return False
+    while who > 0 and found[who - 1] == "N":
+        who -= 1
+    return who == 0 or found[who - 1] in "SJ"
+
+
+def _placed(reading: Reading, place: int, found: list[str], known: Grammar) -> bool:
+    """Whether one, told of by what he wears, waits for his verb: "a runner in yellow shorts finishes second"."""
+    lemma = reading.lemmas[place]
+    if lemma not in known.verbs or lemma in known.things or not reading.words[place - 1].endswith("s"):
+        return False
+    begin = place
+    while begin > 0 and found[begin - 1] in "DNP":
+        begin -= 1
+    opens = begin < place and reading.words[begin] in ("a", "an", "another", "each", "every")
+    return opens and "P" in found[begin:place] and found[begin : begin + 2] == ["D", "N"]
+
+
+def describes(reading: Reading, place: int, found: list[str], known: Grammar) -> bool:
+    """Whether a word in -ing tells of the one behind it: "a lanyard-wearing man", but not "a man wearing gloves"."""
+    who = place + 1
+    if who >= len(reading.words) or reading.words[who] in PLURALS or is_plural(reading, who):
+        return False
+    begin = place
+    while begin > 0 and found[begin - 1] == "N":
+        begin -= 1
+    return reading.lemmas[who] in known.people and reading.lemmas[place - 1] not in known.people and place > begin
 
 
 def is_plural(reading: Reading, place: int) -> bool:

@@ -11,9 +11,10 @@ from functools import lru_cache
 
 from rewrite.grammar import Grammar, grammar
 from rewrite.reading import Reading, once, read
-from rewrite.surroundings import PLURALS, is_outcome, is_plural, names_one, one_does, several_do, told
+from rewrite.surroundings import PLURALS, describes, is_outcome, is_plural, names_one, one_does, several_do, told
 
 _GERUND = frozenset(["by", "without", "from", "for", "after", "before", "while", "to", "off"])
+_OWNING = frozenset({"his", "her", "its", "their", "whose", "my", "your", "our"})
 _DO = frozenset({"do", "does", "did"})
 _BEHIND = frozenset(["behind", "ahead", "opposite", "inside", "outside", "above", "below", "beyond"])
 _CLOSED = frozenset("DRPXSJCWA")
@@ -34,6 +35,10 @@ def tags(text: str, extend: str = "") -> str:
         word = words[place]
         if word == "her" and following in _CLOSED:
             letter = "R"
+        elif letter == "R" and last in "NR" and word.endswith(("self", "selves")):
+            letter = "X"  # "after the guard himself has left"
+        elif word == "own" and place and words[place - 1] in _OWNING:
+            letter = "N"  # "whose own has rusted"
         elif word == "another" and words[max(0, place - 2) : place] == ("one", "after"):
             letter = "X"
         elif (
@@ -80,7 +85,7 @@ def tags(text: str, extend: str = "") -> str:
             letter = "C"
         elif (
             (word == "once" and words[max(0, place - 1)] == "at")
-            or (word == "at" and words[place + 1 : place + 2] == ("once",))
+            or (word, *words[place + 1 : place + 2]) in (("at", "once"), ("prior", "to"))
             or (word == "all" and following == "P")
         ):
             letter = "X"
@@ -122,7 +127,8 @@ def _closed(word: str, known: Grammar) -> str:
         return known.classes[word]
     if word[0].isdigit():
         return "D"
-    return "X" if word.endswith("ly") and len(word) > 4 else ""
+    adverb = word.endswith("ly") and len(word) > 4 and word not in known.adjectives
+    return "X" if adverb and not (word in known.things or word in known.people) else ""
 
 
 def _verb(reading: Reading, place: int, following: str, found: list[str], known: Grammar) -> bool:
@@ -139,6 +145,7 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
     if word.endswith("ing") and (word != lemma or listed or (last == "A" and len(word) > 5)):
         # "In riding boots" is what she wears; "without paying" and "by climbing" are acts.
         worn = last == "P" and before not in _GERUND and not following
+        worn = worn or (last == "N" and behind and not following and describes(reading, place, found, known))
         return last != "D" and not worn and not adjective
     several = last == "D" and behind == "the" and before in known.several
     if several and listed and word == lemma and following in _CLOSED and lemma not in known.things:
@@ -192,9 +199,9 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
             return True
         if last == "N" and _joined(words, found):
             return not acted or following in ("D", "R", "P")
-        if last not in "JX" or "V" not in found:
+        if last not in "JX" or not acted:
             return False
-        earlier = len(found) - 1 - found[::-1].index("V")
+        earlier = max(place for place, letter in enumerate(found) if letter == ("V" if "V" in found else "A"))
         like = words[earlier] == lemmas[earlier] and before not in ("", "or")  # "cut the chain, load the moped"
         return like or (following in ("D", "R", "P", "X") and before != ",")
     return False

@@ -16,6 +16,7 @@ from rewrite.reading import Unit, once, read
 from rewrite.syntax import tags
 
 _DENIED = frozenset({"not", "never", "without", "no", "nobody", "cannot"})  # what does not happen has no time
+_CLEFT = (("it", "is"), ("it", "was"))  # "it is his nod that she waits for"
 _EMPTY = frozenset({"finish", "end", "stop", "complete", "start", "begin", "have", "take", "give", "make"})
 
 
@@ -76,7 +77,7 @@ def timeline(text: str, extend: str = "") -> Timeline:
             clause.named = clause.named or unit
         doing = not unit.concepts.isdisjoint(acts)
         held = clause.kind in ("after", "before") or "A" in letters[clause.begin : unit.place]
-        held = held or words[clause.begin] == "during"
+        held = (held or words[clause.begin] == "during") and words[clause.begin : clause.begin + 2] not in _CLEFT
         empty = all(u.lemma in _EMPTY for u in clause.units)
         if (
             verb
@@ -141,5 +142,7 @@ def _line(clauses: list[Clause], letters: str) -> list[Event]:
                 letters[unit.place] == "V" and letters[unit.place - 1 :][:1] != "A" and not unit.word.endswith("ing")
             )
             listed = plain and clause.kind == "main" and letters[clause.begin] != "W"
-            found.append(Event(unit, float(base + offset), span, clause.kind, loose_, number, listed))
+            told_of = clause.kind == "main" and unit.word.endswith("ing") and letters[unit.place - 1 :][:1] == "N"
+            kind = "beside" if told_of and unit.place else clause.kind  # "a van flashing its lights"
+            found.append(Event(unit, float(base + offset), span, kind, loose_, number, listed))
     return found

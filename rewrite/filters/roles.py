@@ -48,9 +48,16 @@ def _plain(new: Act, both: Pair) -> bool:
     for old in answering(new, both.before):
         told = old.agents and new.agents and all(len(i) == 1 for i in (*old.agents, *new.agents))
         unsure = any(f.guessed or any(n.pronoun for n in f.agents) for f in (old.frame, new.frame))
-        if told and not unsure and old.same_words(new) and _swapped(old, new):
+        if told and old.same_words(new) and (_swapped(old, new) if not unsure else _exactly_swapped(old, new)):
             return True
     return False
+
+
+def _exactly_swapped(old: Act, new: Act) -> bool:
+    """Whether one is in the other's place and the other in his, with nobody else in either: "is then shoved by him"."""
+    ends = (old.agents, old.patients, new.agents, new.patients)
+    alone = all(len(some) == 1 and len(some[0]) == 1 and min(some[0]) >= 0 for some in ends)
+    return alone and old.agents == new.patients and old.patients == new.agents
 
 
 def _owner_changed(thing: Ids, owners: tuple[Ids, ...], both: Pair) -> bool:
@@ -122,8 +129,12 @@ def _things(agents: tuple[Ids, ...], both: Pair) -> bool:
 
 def _reversed(old: Act, new: Act) -> bool:
     """Whether it goes from where it went to, and to where it came from."""
-    there = meet(old.behind("to"), new.behind("from")) and not meet(old.behind("to"), new.behind("to"))
-    return there and (not old.behind("from") or meet(old.behind("from"), new.behind("to")))
+    return any(
+        meet(old.behind(end), new.behind(start))
+        and not meet(old.behind(end), new.behind(end))
+        and (not old.behind(start) or meet(old.behind(start), new.behind(end)))
+        for end, start in (("to", "from"), ("from", "to"))
+    )
 
 
 def _disjoint(old: tuple[Ids, ...], new: tuple[Ids, ...], both: Pair) -> bool:
