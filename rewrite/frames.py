@@ -15,6 +15,7 @@ from rewrite.subjects import Frame, SubjectReader
 _DATIVE = frozenset({"give", "handover", "show", "tell2", "offer"})  # acts with one who gets, and what is got
 _MOMENTS = frozenset({"time", "moment", "instant", "second"})
 _GONE = frozenset({"go", "come", "arrive", "depart", "vanish", "disappear"})  # "are gone" is done by who is gone
+_GETS = frozenset({"get", "gets", "got", "getting"})
 _SUBJECTS = frozenset({"he", "she", "they"})
 
 
@@ -41,6 +42,9 @@ class _Reader(SubjectReader):
             if self.tags[place] == "V" and place in self.unit:
                 self._frame(place)
                 place = self._behind(place)
+            elif self._obtains(place):
+                self._frame(place)
+                place += 1
             elif self.tags[place] == "A" and self._heads(place):
                 self._hold(place)
                 place += 1
@@ -59,6 +63,10 @@ class _Reader(SubjectReader):
         """Whether an auxiliary is the verb itself: "gets out of the car", "has words with him"."""
         rest = self.tags[place + 1 :].lstrip("XA")
         return not rest.startswith("V")
+
+    def _obtains(self, place: int) -> bool:
+        """Whether "gets" is what somebody does: "gets it back from him"."""
+        return self.words[place] in _GETS and place in self.unit and self.tags[place + 1 : place + 2] in ("D", "R")
 
     def _hold(self, place: int) -> None:
         subject, _ = self._subject(place)

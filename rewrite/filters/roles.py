@@ -83,8 +83,8 @@ def _act_changed(new: Act, both: Pair, known: Lexicon) -> bool:
 
 
 def _may_answer(one: Act, other: Act, others: tuple[Act, ...]) -> bool:
-    """Whether both may tell one act, and the first, by a word of its own, tells no other one."""
-    return one.may_be(other) and (one.same_words(other) or not any(one.same_words(o) for o in others))
+    """Whether both may tell one act, and the first tells no other one by a word of its own, or of what they share."""
+    return one.may_be(other) and any(other is o for o in answering(one, others))
 
 
 def _changed(old: Act, new: Act, both: Pair, known: Lexicon) -> bool:
