@@ -15,6 +15,7 @@ class Grammar:
     classes: dict[str, str]  # word -> its letter
     verbs: frozenset[str]
     people: frozenset[str]
+    called: frozenset[str]  # phrases that name people
     things: frozenset[str]
     several: frozenset[str]
     pronouns: dict[str, str]  # "him" -> "he"
@@ -58,6 +59,7 @@ def grammar(extend: str = "") -> Grammar:
         classes=classes,
         verbs=verbs,
         people=_single(known, sections["people"]) | frozenset(known.lists["grammar"]["entities"].split()),
+        called=frozenset(" ".join(p) for words in sections["people"].values() for p in known.phrases(words) if len(p) > 1),
         things=things,
         pronouns=pronouns,
         numbers=frozenset(map(str, known.lists["numbers"]["words"]))

@@ -89,6 +89,12 @@ def describes(reading: Reading, place: int, found: list[str], known: Grammar) ->
     return reading.lemmas[who] in known.people and reading.lemmas[place - 1] not in known.people and place > begin
 
 
+def calls_one(reading: Reading, place: int, known: Grammar) -> bool:
+    """Whether a word in -ing begins what somebody is called: "a parking attendant"."""
+    unit = next((u for u in reading.units if u.place == place), None)
+    return unit is not None and unit.length > 1 and unit.lemma in known.called
+
+
 def is_plural(reading: Reading, place: int) -> bool:
     return reading.words[place].endswith("s") and reading.words[place] != reading.lemmas[place]
 

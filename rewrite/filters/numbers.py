@@ -98,6 +98,10 @@ def _one_for_many(before: _Counts, after: _Counts) -> bool:
         before.single and not (after.single or after.ones) and grown
     ):
         return True
+    if (after.ones - before.ones and "all" in before.quantifiers - after.quantifiers) or (
+        before.ones - after.ones and "all" in after.quantifiers - before.quantifiers
+    ):
+        return True  # "gets one child out" where it was every child
     if (after.ones - before.ones) & before.plural or (before.ones - after.ones) & after.plural:
         return True
     return bool((before.singular & after.plural) or (before.plural & after.singular))
@@ -150,6 +154,8 @@ def _counts(text: str, names: _Names, extend: str) -> _Counts:
         elif word[0].isdigit():
             texts.add(word.lstrip("0"))
         group = names.quantifiers.get(word) or names.quantifiers.get(reading.lemmas[place])
+        if word == "some" and following != "of":
+            group = None
         if group and following not in ("other", "at") and not (group == "few" and _while(last, following)):
             spared = following == "but" or not _SAVE.isdisjoint(words[place:])
             groups.add("most" if group == "all" and spared else group)
