@@ -13,8 +13,9 @@ from rewrite.order_words import DONE, OrderWords, order_words
 from rewrite.reading import Reading, Unit
 from rewrite.stretches import is_measure, main_behind, phrase_end
 
-_HAD = frozenset({"has", "have", "had"})
-_MAY_OPEN = DONE | _HAD | {"he", "she", "they", "that", "than", "during", "by", "to"}  # though no word of order
+HAD = frozenset({"has", "have", "had"})
+WHEN = frozenset({"when", "whenever", "as", "of"})
+_MAY_OPEN = DONE | HAD | {"he", "she", "they", "that", "than", "during", "by", "to"}  # though no word of order
 
 
 @dataclass(slots=True)
@@ -143,7 +144,10 @@ class _Cutter:
             self._open("beside", place)
         elif word in DONE and self._says_over(place):
             self._look_back(place)
-        elif word in _HAD and self._over_by_then(place):
+        elif word in HAD and self._perfect(place) and self.clauses[-1].kind == "when":
+            self.clauses[-1].kind = "after"  # "when the line has been cast off, the horn is blown"
+            self.marks.append(place)
+        elif word in HAD and self._over_by_then(place):
             self.clauses[-1].kind = "first"  # "when the band comes, half of them have left"
         elif letter in "WC" and not self._dates(place):
             self._relate(place)
@@ -177,7 +181,7 @@ class _Cutter:
 
     def _says_over(self, place: int) -> bool:
         """Whether "already" makes a main clause tell what is over by the time of the clause in front of it."""
-        has = self.letters[place - 1 : place] == "A" and self.words[place - 1] in _HAD
+        has = self.letters[place - 1 : place] == "A" and self.words[place - 1] in HAD
         return has and self.clauses[-1].kind in ("main", "beside")
 
     def _look_back(self, place: int) -> None:
@@ -191,10 +195,13 @@ class _Cutter:
         if len(self.clauses) > 1 and last.sentence == self.clauses[-2].sentence:
             last.kind = "first"
 
+    def _perfect(self, place: int) -> bool:
+        """Whether "has" helps a verb to tell what is over."""
+        return self.letters[place] == "A" and self.letters[place + 1 :].lstrip("XA")[:1] == "V"
+
     def _over_by_then(self, place: int) -> bool:
         """Whether a main clause behind "when" tells what is over by then."""
-        perfect = self.letters[place] == "A" and self.letters[place + 1 :].lstrip("X")[:1] == "V"
-        return perfect and [c.kind for c in self.clauses[-2:]] == ["when", "main"]
+        return self._perfect(place) and [c.kind for c in self.clauses[-2:]] == ["when", "main"]
 
     def _dates(self, place: int) -> bool:
         """Whether "before lunch" stands here, which opens no clause."""

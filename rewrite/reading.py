@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 from rewrite.lexicon import LONGEST, Lexicon, lexicon
 
+_OBJECTS = frozenset({"it", "him", "her", "them"})
 _WORD = re.compile(
     r"\d{1,2}:\d{2}|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+|(?<=s)['’](?=\s))?|[.;:!?,()\u2013\u2014]| - "
 )
@@ -101,7 +102,10 @@ def holds(reading: Reading, phrases: frozenset[tuple[str, ...]]) -> frozenset[tu
     """The words and phrases (as lemmas) of a list that a caption holds; each is also tried as it is written."""
     found = set()
     first = _first_words(phrases)
-    for sequence in (reading.lemmas, reading.words):
+    sequences = [reading.lemmas, reading.words]
+    if not _OBJECTS.isdisjoint(reading.words):  # "sets it alight"
+        sequences.append(tuple(lemma for lemma in reading.lemmas if lemma not in _OBJECTS))
+    for sequence in sequences:
         if first.isdisjoint(sequence):
             continue
         for begin in [place for place, word in enumerate(sequence) if word in first]:

@@ -37,6 +37,8 @@ def tags(text: str, extend: str = "") -> str:
             letter = "R"
         elif letter == "R" and last in "NR" and word.endswith(("self", "selves")):
             letter = "X"  # "after the guard himself has left"
+        elif word == "back" and last == "D":
+            letter = "N"  # "by the back door"
         elif word == "forwards" and last == "N" and following in ("D", "R"):
             letter = ""  # "forwards the memo"
         elif word == "own" and place and words[place - 1] in _OWNING:

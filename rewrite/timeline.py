@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from rewrite.clauses import Clause, cut
+from rewrite.clauses import HAD, WHEN, Clause, cut
 from rewrite.lexicon import lexicon
 from rewrite.order_words import telling
 from rewrite.reading import Unit, once, read
@@ -94,7 +94,8 @@ def timeline(text: str, extend: str = "") -> Timeline:
 
 def may_order(text: str, extend: str = "") -> bool:
     """Whether a caption holds a word that a word of order needs: without one its line has no marks."""
-    return not telling(extend).isdisjoint(read(text, extend).words)
+    words = read(text, extend).words
+    return not telling(extend).isdisjoint(words) or not (HAD.isdisjoint(words) or WHEN.isdisjoint(words))
 
 
 def _denied(words: tuple[str, ...], letters: str, begin: int, place: int) -> bool:
@@ -104,6 +105,11 @@ def _denied(words: tuple[str, ...], letters: str, begin: int, place: int) -> boo
         words[at] in _DENIED and words[at + 1 : at + 2] not in (("until",), ("sooner",))
         for at in range(max(begin, last + 1), place + 1)
     )
+
+
+def _formed(unit: Unit) -> bool:
+    """Whether a verb ends in -ing, and is no "ring"."""
+    return unit.word.endswith("ing") and unit.lemma.split()[0] != unit.word
 
 
 def _line(clauses: list[Clause], letters: str) -> list[Event]:
@@ -142,7 +148,7 @@ def _line(clauses: list[Clause], letters: str) -> list[Event]:
                 letters[unit.place] == "V" and letters[unit.place - 1 :][:1] != "A" and not unit.word.endswith("ing")
             )
             listed = plain and clause.kind == "main" and letters[clause.begin] != "W"
-            told_of = clause.kind == "main" and unit.word.endswith("ing") and letters[unit.place - 1 :][:1] == "N"
+            told_of = clause.kind == "main" and _formed(unit) and letters[unit.place - 1 :][:1] == "N"
             kind = "beside" if told_of and unit.place else clause.kind  # "a van flashing its lights"
             found.append(Event(unit, float(base + offset), span, kind, loose_, number, listed))
     return found
