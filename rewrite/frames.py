@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from rewrite.nouns import Noun
 from rewrite.reading import once
-from rewrite.subjects import Frame, SubjectReader
+from rewrite.subjects import Frame, SubjectReader, lent
 
 _DATIVE = frozenset({"give", "handover", "show", "tell2", "offer"})  # acts with one who gets, and what is got
 _MOMENTS = frozenset({"time", "moment", "instant", "second"})
@@ -101,6 +101,7 @@ class _Reader(SubjectReader):
             subject, frame = patients, Frame(unit, patients, (), others, guessed, False)
         else:
             frame = Frame(unit, subject, patients, (*others, *agents), guessed, False)
+            self.frames += lent(frame, self.acts, self.reading.lemmas[place])
         self._share_agents(frame, place)
         self.frames.append(frame)
         if relative:

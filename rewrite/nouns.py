@@ -65,7 +65,7 @@ class NounReader:
         for place, letter in enumerate(self.tags):
             if letter == "V" and (unit := self.unit.get(place)) and unit.place < place and self.tags[unit.place] != "V":
                 self.unit[place] = self._alone(place, extend)  # "the bus stopped" is no bus stop
-        self.people = lexicon(extend).entities
+        self.people, self.acts = lexicon(extend).entities, lexicon(extend).acts
         self.humans = _humans(extend)
         self.nouns = self._nouns()
         self.beginning = {n.begin: n for n in self.nouns if n.prep != "'s"}

@@ -9,6 +9,8 @@ PLURALS = frozenset(
     {"people", "men", "women", "children", "police", "staff", "policemen", "firefighters", "they", "who"}
 )
 
+_TOGETHER = frozenset({"couple", "pair", "group", "gang", "crew", "team", "family", "trio", "crowd"})
+
 
 def names_one(words: tuple[str, ...], place: int, found: list[str], known: Grammar) -> bool:
     """Whether a count tells which one: behind what is numbered ("bed nine"), or an adjective ("the taller one")."""
@@ -28,7 +30,7 @@ def is_outcome(words: tuple[str, ...], place: int, following: str, found: list[s
     return ends and "V" in found
 
 
-def several_do(reading: Reading, place: int, found: list[str]) -> bool:
+def several_do(reading: Reading, place: int, following: str, found: list[str]) -> bool:
     """Whether several, told of by where they are, wait for their verb: "teenagers in the balcony pelt"."""
     begin = place
     while begin > 0 and found[begin - 1] in "DNP":
@@ -36,7 +38,8 @@ def several_do(reading: Reading, place: int, found: list[str]) -> bool:
     end = begin
     while end < place and found[end] in "DN":
         end += 1
-    return begin < end < place and (is_plural(reading, end - 1) or reading.words[end - 1] in PLURALS)
+    together = reading.words[end - 1] in _TOGETHER and following in ("D", "R")  # "a couple in the back row shine a torch"
+    return begin < end < place and (is_plural(reading, end - 1) or reading.words[end - 1] in PLURALS or together)
 
 
 def one_does(reading: Reading, place: int, found: list[str], known: Grammar) -> bool:

@@ -168,7 +168,7 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
     plural = last == "N" and (before in PLURALS or before.endswith("men") or is_plural(reading, place - 1))
     if plural and word != lemma and words[max(0, place - 2)] == "of" and words[max(0, place - 3)] in known.parts:
         plural = False  # "a group of welders blocks a train"
-    plural = plural or (last == "N" and listed and word == lemma and several_do(reading, place, found))
+    plural = plural or (last == "N" and listed and word == lemma and several_do(reading, place, following, found))
     strange = following in ("D", "R") and not word.endswith(("ss", "us"))  # no dictionary knows it
     if last == "N" and one_does(reading, place, found, known):
         return True  # "a busboy slops bleach"

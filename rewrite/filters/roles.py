@@ -37,7 +37,7 @@ class Roles:
 def _fault(source: str, text: str, extend: str) -> str:
     both, known = pair(source, text, extend), lexicon(extend)
     changed = [new for new in both.after if _act_changed(new, both, known)]
-    if any(_plain(new, both) for new in changed):
+    if any(_plain(new, both) for new in changed) or any(_turned_round(new, both, known) for new in both.after):
         return "role"
     owned = any(_owner_changed(thing, owners, both) for thing, owners in both.owners)
     return "role_unsure" if changed or owned else ""
@@ -58,6 +58,16 @@ def _exactly_swapped(old: Act, new: Act) -> bool:
     ends = (old.agents, old.patients, new.agents, new.patients)
     alone = all(len(some) == 1 and len(some[0]) == 1 and min(some[0]) >= 0 for some in ends)
     return alone and old.agents == new.patients and old.patients == new.agents
+
+
+def _turned_round(new: Act, both: Pair, known: Lexicon) -> bool:
+    """Whether the one act of its verb has its two ends exchanged, whatever other acts may stand for it."""
+    olds = [old for old in both.before if old.same_words(new)]
+    if len(olds) != 1 or sum(w.same_words(new) for w in both.after) != 1 or olds[0].frame.guessed or new.frame.guessed:
+        return False
+    lemma = new.frame.unit.lemma.split()[0]
+    named = not any(n.pronoun for f in (olds[0].frame, new.frame) for n in (*f.agents, *f.patients))
+    return named and lemma not in known.words("syntax", "mutual") and _exactly_swapped(olds[0], new)
 
 
 def _owner_changed(thing: Ids, owners: tuple[Ids, ...], both: Pair) -> bool:
@@ -100,7 +110,7 @@ def _changed(old: Act, new: Act, both: Pair, known: Lexicon) -> bool:
         return True
     if not old.agents and meet(old.patients, new.agents) and _disjoint(old.patients, new.patients, both):
         return True
-    if _reversed(old, new):
+    if _reversed(old, new) or _crossed(old, new):
         return True
     if old.agents and all(new.agents) and meet(old.patients, new.agents) and not meet(old.agents, new.agents):
         return bool(new.patients) and not meet(old.patients, new.patients)
@@ -121,6 +131,12 @@ def _other_agent(old: Act, new: Act, both: Pair) -> bool:
 def _swapped(old: Act, new: Act) -> bool:
     """Whether who does it in the one is by, or befallen, in the other, both ways."""
     return meet(old.agents, (*new.patients, *new.others)) and meet(new.agents, (*old.patients, *old.others))
+
+
+def _crossed(old: Act, new: Act) -> bool:
+    """Whether, of several who do it, one has changed places with one whom it befalls."""
+    gone = any(i and not meet((i,), new.agents) and meet((i,), new.patients) for i in old.agents)
+    return gone and any(i and meet((i,), new.agents) and not meet((i,), new.patients) for i in old.patients)
 
 
 def _things(agents: tuple[Ids, ...], both: Pair) -> bool:
