@@ -183,6 +183,9 @@ def _answer(member: Member, members: list[Member]) -> Ids:
     if not best:
         return frozenset(n for n, other in enumerate(members) if member.sex and other.sex == member.sex)
     likely = [n for n, score in enumerate(named) if score == best]
+    nameless = [n for n, other in enumerate(members) if not other.heads and member.marks & (other.marks - _OTHER)]
+    if nameless and all(members[n].marks and not member.marks & members[n].marks for n in likely):
+        return frozenset(nameless)  # "the shorter boxer" was "the shorter one" beside the taller
     if all(m.marks <= _OTHER for m in (member, *(members[n] for n in likely))):
         return frozenset(likely)  # "one man" and "a second man": either may be either
     told = {n: _told_alike(member, members[n]) for n in likely}

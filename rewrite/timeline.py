@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rewrite.clauses import HAD, WHEN, Clause, cut
 from rewrite.lexicon import lexicon
 from rewrite.order_words import telling
-from rewrite.reading import Unit, once, read
+from rewrite.reading import Reading, Unit, once, read
 from rewrite.syntax import tags
 
 _DENIED = frozenset({"not", "never", "without", "no", "nobody", "cannot"})  # what does not happen has no time
@@ -78,7 +78,7 @@ def timeline(text: str, extend: str = "") -> Timeline:
         doing = not unit.concepts.isdisjoint(acts)
         held = clause.kind in ("after", "before") or "A" in letters[clause.begin : unit.place]
         held = (held or words[clause.begin] == "during") and words[clause.begin : clause.begin + 2] not in _CLEFT
-        empty = all(u.lemma in _EMPTY for u in clause.units)
+        empty = all(u.lemma in _EMPTY for u in clause.units) and not _told_behind(reading, letters, unit, clause.end)
         if (
             verb
             or (doing and empty and letters[unit.place] == "N" and (held or clause.units))
@@ -105,6 +105,12 @@ def _denied(words: tuple[str, ...], letters: str, begin: int, place: int) -> boo
         words[at] in _DENIED and words[at + 1 : at + 2] not in (("until",), ("sooner",))
         for at in range(max(begin, last + 1), place + 1)
     )
+
+
+def _told_behind(reading: Reading, letters: str, unit: Unit, end: int) -> bool:
+    """Whether a verb of its own follows in the clause: "by the time the guard wakes" guards nothing."""
+    behind = range(unit.place + unit.length, end + 1)
+    return any(letters[place] == "V" and reading.lemmas[place] not in _EMPTY for place in behind)
 
 
 def _formed(unit: Unit) -> bool:
