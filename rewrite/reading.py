@@ -63,6 +63,7 @@ class Reading:
         clauses: the clause number of each word.
         units: content, in order.
         owners: indices of the words that stood with an "'s".
+        hyphened: indices of the words that a hyphen joins to the next one.
     """
 
     words: tuple[str, ...]
@@ -70,6 +71,7 @@ class Reading:
     clauses: tuple[int, ...]
     units: tuple[Unit, ...]
     owners: frozenset[int] = frozenset()
+    hyphened: frozenset[int] = frozenset()
 
     @property
     def concepts(self) -> frozenset[str]:
@@ -92,10 +94,10 @@ def forget() -> None:
 @once
 def read(text: str, extend: str = "") -> Reading:
     """Reads a caption by the lexicon (`extend`: a user's additions). Equal texts are read once."""
-    words, owners = _words(text)
+    words, owners, hyphened = _words(text)
     lemmas = tuple([_entry(word, extend)[0] for word in words])
     clauses = _clauses(words, _words_of(extend, "clause_marks"))
-    return Reading(words, lemmas, clauses, _units(words, lemmas, clauses, extend), owners)
+    return Reading(words, lemmas, clauses, _units(words, lemmas, clauses, extend), owners, hyphened)
 
 
 def holds(reading: Reading, phrases: frozenset[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
@@ -143,10 +145,16 @@ def _words_of(extend: str, key: str) -> frozenset[str]:
     return lexicon(extend).words("grammar", key)
 
 
-def _words(text: str) -> tuple[tuple[str, ...], frozenset[int]]:
+def _words(text: str) -> tuple[tuple[str, ...], frozenset[int], frozenset[int]]:
     found: list[str] = []
     owners: set[int] = set()
-    for word in _WORD.findall(text.lower().replace("’", "'").replace("-", " - " if " - " in text else " ")):
+    hyphened: set[int] = set()
+    lowered = text.lower().replace("’", "'")
+    dashed = " - " in lowered
+    for match in _WORD.finditer(lowered.replace("-", " - " if dashed else " ")):
+        word = match.group()
+        if not dashed and lowered[match.end() : match.end() + 1] == "-":
+            hyphened.add(len(found))
         if word.isalnum() and word not in _SPLIT:
             found.append(word)
             continue
@@ -158,7 +166,7 @@ def _words(text: str) -> tuple[tuple[str, ...], frozenset[int]]:
                 owners.add(len(found))
             word = word.rsplit("'", 1)[0]
         found += word.split()
-    return tuple(found), frozenset(owners)
+    return tuple(found), frozenset(owners), frozenset(hyphened)
 
 
 def _clauses(words: tuple[str, ...], marks: frozenset[str]) -> tuple[int, ...]:

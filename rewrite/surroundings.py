@@ -98,6 +98,13 @@ def calls_one(reading: Reading, place: int, known: Grammar) -> bool:
     return unit is not None and unit.length > 1 and unit.lemma in known.called
 
 
+def acts_joined(reading: Reading, place: int, first: list[str], known: Grammar) -> bool:
+    """Whether the second part of a word with a hyphen is a verb: "pistol-whips a clerk", "was pepper-sprayed by"."""
+    word, lemma = reading.words[place], reading.lemmas[place]
+    formed = word != lemma and word.endswith(("s", "ed"))
+    return formed and lemma in known.verbs and first[place + 1] in (("D", "R") if word[-1] == "s" else ("D", "R", "P", "X"))
+
+
 def is_plural(reading: Reading, place: int) -> bool:
     return reading.words[place].endswith("s") and reading.words[place] != reading.lemmas[place]
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from rewrite.grammar import Grammar, grammar
 from rewrite.reading import Reading, once, read
-from rewrite.surroundings import PLURALS, calls_one, describes, is_outcome, is_plural, names_one, one_does, several_do, told
+from rewrite.surroundings import PLURALS, acts_joined, calls_one, describes, is_outcome, is_plural, names_one, one_does, several_do, told
 
 _GERUND = frozenset(["by", "without", "from", "for", "after", "before", "while", "to", "off"])
 _OWNING = frozenset({"his", "her", "its", "their", "whose", "my", "your", "our"})
@@ -35,6 +35,8 @@ def tags(text: str, extend: str = "") -> str:
         word = words[place]
         if word == "her" and following in _CLOSED:
             letter = "R"
+        elif not letter and place in reading.hyphened and acts_joined(reading, place + 1, first, known):
+            letter = "X"  # "pepper-sprays him"
         elif letter == "R" and last in "NR" and word.endswith(("self", "selves")):
             letter = "X"  # "after the guard himself has left"
         elif word == "back" and last == "D":
