@@ -147,6 +147,9 @@ class _Cutter:
         elif word in HAD and self._perfect(place) and self.clauses[-1].kind == "when":
             self.clauses[-1].kind = "after"  # "when the line has been cast off, the horn is blown"
             self.marks.append(place)
+        elif word == "had" and self.clauses[-1].kind == "beside" and self.letters[self.clauses[-1].begin] == "W":
+            if self._perfect(place):
+                self._look_back(place)  # "the waiter who had dropped the tray"
         elif word in HAD and self._over_by_then(place):
             self.clauses[-1].kind = "first"  # "when the band comes, half of them have left"
         elif letter in "WC" and not self._dates(place):

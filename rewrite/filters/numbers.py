@@ -55,7 +55,7 @@ def _names(extend: str) -> _Names:
     sets = [frozenset(lists[name].split()) for name in ("two", "ends", "pointing", "before_plurals")]
     sets.append(frozenset(lexicon(extend).lists["concepts"]["people"]))
     counted = (lists[name] for name in ("words", "times", "ordinals"))
-    sets.append(frozenset({"once", "both", "half", "quarter"}).union(groups, *counted))
+    sets.append(frozenset({"once", "both", "half", "quarter", "some"}).union(groups, *counted))
     return _Names(lists["words"], lists["times"], lists["ordinals"], groups, *sets)
 
 
@@ -154,8 +154,6 @@ def _counts(text: str, names: _Names, extend: str) -> _Counts:
         elif word[0].isdigit():
             texts.add(word.lstrip("0"))
         group = names.quantifiers.get(word) or names.quantifiers.get(reading.lemmas[place])
-        if word == "some" and following != "of":
-            group = None
         if group and following not in ("other", "at") and not (group == "few" and _while(last, following)):
             spared = following == "but" or not _SAVE.isdisjoint(words[place:])
             groups.add("most" if group == "all" and spared else group)
@@ -165,6 +163,8 @@ def _counts(text: str, names: _Names, extend: str) -> _Counts:
             groups.add(f"part {value}")
         elif word == "both":
             groups.add("both")
+        if word == "some" and following == "of":
+            groups.add("part some")
         if word == "half" and following not in ("a", "past", "an", "dozen"):
             groups.add("half")
     plural, singular = _numbers_of_nouns(text, reading, names, extend)

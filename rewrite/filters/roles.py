@@ -13,6 +13,7 @@ from rewrite.lexicon import Lexicon, lexicon
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
+_GETS = frozenset({"get", "receive"})
 _DOUBTS = frozenset({"role_unsure"})
 
 
@@ -123,8 +124,10 @@ def _other_agent(old: Act, new: Act, both: Pair) -> bool:
     turned = not new.patients and not new.frame.passive and meet(old.patients, new.agents)
     made = not old.patients and not old.frame.passive and meet(old.agents, new.patients)
     tool = meet(new.agents, old.behind("with")) or meet(old.agents, new.behind("with"))
-    if turned or made or tool:
-        return False  # "breaks the pane" - "the pane breaks"; "sprays it with water" - "water sprays it"
+    one, other = (a.frame.unit.lemma.split()[0] in _GETS for a in (old, new))
+    got = one != other and (meet(old.behind("to"), new.agents) or meet(new.behind("to"), old.agents))
+    if turned or made or tool or got:
+        return False  # "breaks the pane" - "the pane breaks"; "sprays it with water" - "water sprays it"; "gives to" - "gets from"
     return _swapped(old, new) or _things(old.agents, both) == _things(new.agents, both)
 
 
