@@ -66,7 +66,11 @@ class _Reader(SubjectReader):
 
     def _obtains(self, place: int) -> bool:
         """Whether "gets" is what somebody does: "gets it back from him"."""
-        if self.words[place] not in _GETS or place not in self.unit or self.tags[place + 1 : place + 2] not in ("D", "R"):
+        if (
+            self.words[place] not in _GETS
+            or place not in self.unit
+            or self.tags[place + 1 : place + 2] not in ("D", "R")
+        ):
             return False
         return not self.tags[self._phrase_end(place + 1) :].lstrip("X").startswith("V")  # "gets his gun taken away"
 

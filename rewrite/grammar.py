@@ -59,7 +59,9 @@ def grammar(extend: str = "") -> Grammar:
         classes=classes,
         verbs=verbs,
         people=_single(known, sections["people"]) | frozenset(known.lists["grammar"]["entities"].split()),
-        called=frozenset(" ".join(p) for words in sections["people"].values() for p in known.phrases(words) if len(p) > 1),
+        called=frozenset(
+            " ".join(p) for words in sections["people"].values() for p in known.phrases(words) if len(p) > 1
+        ),
         things=things,
         pronouns=pronouns,
         numbers=frozenset(map(str, known.lists["numbers"]["words"]))

@@ -181,7 +181,9 @@ class SubjectReader(NounReader):
         noun = self.ending.get(at - 1) if self.words[at] == "to" else None
         if noun is not None and not self._thing(noun) and all(noun is not s for s in self.subject):
             return (noun,), True
-        lent_to = self.frames and any(self.tags[f.unit.place] == "N" for f in self.frames[-2:-1])  # "gives him the signal to go"
+        lent_to = self.frames and any(
+            self.tags[f.unit.place] == "N" for f in self.frames[-2:-1]
+        )  # "gives him the signal to go"
         if self.frames and self.words[at] == "to" and (self.tags[at - 1] == "V" or lent_to):
             return tuple(dict.fromkeys((*self._both(), *self.frames[-1].patients))), True
         if self.frames and self.tags[at] == "V" and self.words[at] != "to":

@@ -38,7 +38,10 @@ def several_do(reading: Reading, place: int, following: str, found: list[str]) -
     end = begin
     while end < place and found[end] in "DN":
         end += 1
-    together = reading.words[end - 1] in _TOGETHER and following in ("D", "R")  # "a couple in the back row shine a torch"
+    together = reading.words[end - 1] in _TOGETHER and following in (
+        "D",
+        "R",
+    )  # "a couple in the back row shine a torch"
     return begin < end < place and (is_plural(reading, end - 1) or reading.words[end - 1] in PLURALS or together)
 
 
@@ -102,7 +105,11 @@ def acts_joined(reading: Reading, place: int, first: list[str], known: Grammar) 
     """Whether the second part of a word with a hyphen is a verb: "pistol-whips a clerk", "was pepper-sprayed by"."""
     word, lemma = reading.words[place], reading.lemmas[place]
     formed = word != lemma and word.endswith(("s", "ed"))
-    return formed and lemma in known.verbs and first[place + 1] in (("D", "R") if word[-1] == "s" else ("D", "R", "P", "X"))
+    return (
+        formed
+        and lemma in known.verbs
+        and first[place + 1] in (("D", "R") if word[-1] == "s" else ("D", "R", "P", "X"))
+    )
 
 
 def is_plural(reading: Reading, place: int) -> bool:

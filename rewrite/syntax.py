@@ -11,7 +11,18 @@ from functools import lru_cache
 
 from rewrite.grammar import Grammar, grammar
 from rewrite.reading import Reading, once, read
-from rewrite.surroundings import PLURALS, acts_joined, calls_one, describes, is_outcome, is_plural, names_one, one_does, several_do, told
+from rewrite.surroundings import (
+    PLURALS,
+    acts_joined,
+    calls_one,
+    describes,
+    is_outcome,
+    is_plural,
+    names_one,
+    one_does,
+    several_do,
+    told,
+)
 
 _GERUND = frozenset(["by", "without", "from", "for", "after", "before", "while", "to", "off"])
 _OWNING = frozenset({"his", "her", "its", "their", "whose", "my", "your", "our"})
@@ -151,7 +162,8 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
     if word.endswith("ing") and (word != lemma or listed or (last == "A" and len(word) > 5)):
         # "In riding boots" is what she wears; "without paying" and "by climbing" are acts.
         worn = last == "P" and before not in _GERUND and not following
-        worn = worn or calls_one(reading, place, known) or (last == "N" and behind and not following and describes(reading, place, found, known))
+        worn = worn or calls_one(reading, place, known)
+        worn = worn or (last == "N" and bool(behind) and not following and describes(reading, place, found, known))
         return last != "D" and not worn and not adjective
     several = last == "D" and behind == "the" and before in known.several
     if several and listed and word == lemma and following in _CLOSED and lemma not in known.things:

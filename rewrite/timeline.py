@@ -95,7 +95,8 @@ def timeline(text: str, extend: str = "") -> Timeline:
 def may_order(text: str, extend: str = "") -> bool:
     """Whether a caption holds a word that a word of order needs: without one its line has no marks."""
     words = read(text, extend).words
-    return "had" in words or not telling(extend).isdisjoint(words) or not (HAD.isdisjoint(words) or WHEN.isdisjoint(words))
+    perfect = "had" in words or not (HAD.isdisjoint(words) or WHEN.isdisjoint(words))
+    return perfect or not telling(extend).isdisjoint(words)
 
 
 def _denied(words: tuple[str, ...], letters: str, begin: int, place: int) -> bool:

@@ -45,11 +45,15 @@ def _fault(source: str, text: str, extend: str) -> str:
 
 
 def _plain(new: Act, both: Pair) -> bool:
-    """Whether two have changed places, with no pronoun and no carried subject to be read another way."""
+    """Whether two have changed places, with no pronoun and no carried subject to be read another way.
+
+    Where just one of both is passive its "by him" can be read no other way.
+    """
     for old in answering(new, both.before):
         told = old.agents and new.agents and all(len(i) == 1 for i in (*old.agents, *new.agents))
         unsure = any(f.guessed or any(n.pronoun for n in f.agents) for f in (old.frame, new.frame))
-        if told and old.same_words(new) and (_swapped(old, new) if not unsure else _exactly_swapped(old, new)):
+        voiced = old.frame.passive != new.frame.passive and _exactly_swapped(old, new)
+        if told and old.same_words(new) and (voiced if unsure else _swapped(old, new)):
             return True
     return False
 
@@ -68,7 +72,8 @@ def _turned_round(new: Act, both: Pair, known: Lexicon) -> bool:
         return False
     lemma = new.frame.unit.lemma.split()[0]
     named = not any(n.pronoun for f in (olds[0].frame, new.frame) for n in (*f.agents, *f.patients))
-    return named and lemma not in known.words("syntax", "mutual") and _exactly_swapped(olds[0], new)
+    telling = lemma not in known.words("syntax", "mutual") | known.words("syntax", "empty")
+    return named and telling and _exactly_swapped(olds[0], new)
 
 
 def _owner_changed(thing: Ids, owners: tuple[Ids, ...], both: Pair) -> bool:
@@ -127,7 +132,8 @@ def _other_agent(old: Act, new: Act, both: Pair) -> bool:
     one, other = (a.frame.unit.lemma.split()[0] in _GETS for a in (old, new))
     got = one != other and (meet(old.behind("to"), new.agents) or meet(new.behind("to"), old.agents))
     if turned or made or tool or got:
-        return False  # "breaks the pane" - "the pane breaks"; "sprays it with water" - "water sprays it"; "gives to" - "gets from"
+        # "Breaks the pane" - "the pane breaks"; "sprays it with water" - "water sprays it"; "gives to" - "gets from".
+        return False
     return _swapped(old, new) or _things(old.agents, both) == _things(new.agents, both)
 
 
