@@ -14,7 +14,7 @@ from rewrite.reading import Reading, Unit
 from rewrite.stretches import is_measure, main_behind, phrase_end
 
 HAD = frozenset({"has", "have", "had"})
-WHEN = frozenset({"when", "whenever", "as", "of"})
+WHEN = frozenset({"when", "whenever", "as"})
 _MAY_OPEN = DONE | HAD | {"he", "she", "they", "that", "than", "during", "by", "to"}  # though no word of order
 
 

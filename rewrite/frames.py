@@ -42,7 +42,7 @@ class _Reader(SubjectReader):
             if self.tags[place] == "V" and place in self.unit:
                 self._frame(place)
                 place = self._behind(place)
-            elif self._obtains(place):
+            elif self.tags[place] == "A" and self._obtains(place):
                 self._frame(place)
                 place += 1
             elif self.tags[place] == "A" and self._heads(place):

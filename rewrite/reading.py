@@ -105,7 +105,7 @@ def holds(reading: Reading, phrases: frozenset[tuple[str, ...]]) -> frozenset[tu
     found = set()
     first = _first_words(phrases)
     sequences = [reading.lemmas, reading.words]
-    if not _OBJECTS.isdisjoint(reading.words):  # "sets it alight"
+    if not (_OBJECTS.isdisjoint(reading.words) or first.isdisjoint(reading.lemmas)):  # "sets it alight"
         sequences.append(tuple(lemma for lemma in reading.lemmas if lemma not in _OBJECTS))
     for sequence in sequences:
         if first.isdisjoint(sequence):
@@ -150,10 +150,13 @@ def _words(text: str) -> tuple[tuple[str, ...], frozenset[int], frozenset[int]]:
     owners: set[int] = set()
     hyphened: set[int] = set()
     lowered = text.lower().replace("’", "'")
-    dashed = " - " in lowered
-    for match in _WORD.finditer(lowered.replace("-", " - " if dashed else " ")):
-        word = match.group()
-        if not dashed and lowered[match.end() : match.end() + 1] == "-":
+    plain = lowered.replace("-", " - " if " - " in lowered else " ")
+    joints: set[int] = set()
+    if len(plain) == len(lowered) and plain != lowered:
+        ends = (match.end() for match in _WORD.finditer(plain))
+        joints = {number for number, end in enumerate(ends) if lowered[end : end + 1] == "-"}
+    for number, word in enumerate(_WORD.findall(plain)):
+        if joints and number in joints:
             hyphened.add(len(found))
         if word.isalnum() and word not in _SPLIT:
             found.append(word)

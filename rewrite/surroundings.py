@@ -9,7 +9,26 @@ PLURALS = frozenset(
     {"people", "men", "women", "children", "police", "staff", "policemen", "firefighters", "they", "who"}
 )
 
+TURNING = {
+    "back": "N",
+    "own": "N",
+    "forwards": "",
+    **dict.fromkeys(("himself", "herself", "itself", "themselves"), "X"),
+}
+_OWNING = frozenset({"his", "her", "its", "their", "whose", "my", "your", "our"})
 _TOGETHER = frozenset({"couple", "pair", "group", "gang", "crew", "team", "family", "trio", "crowd"})
+
+
+def turns(words: tuple[str, ...], place: int, last: str, following: str) -> bool:
+    """Whether a word of one class is, where it stands, of the class that TURNING tells; none there: of an open one."""
+    match words[place]:
+        case "back":
+            return last == "D"  # "by the back door"
+        case "own":
+            return place > 0 and words[place - 1] in _OWNING  # "whose own has rusted"
+        case "forwards":
+            return last == "N" and following in ("D", "R")  # "forwards the memo"
+    return last in "NR"  # "after the guard himself has left"
 
 
 def names_one(words: tuple[str, ...], place: int, found: list[str], known: Grammar) -> bool:

@@ -13,6 +13,7 @@ from rewrite.grammar import Grammar, grammar
 from rewrite.reading import Reading, once, read
 from rewrite.surroundings import (
     PLURALS,
+    TURNING,
     acts_joined,
     calls_one,
     describes,
@@ -22,10 +23,10 @@ from rewrite.surroundings import (
     one_does,
     several_do,
     told,
+    turns,
 )
 
 _GERUND = frozenset(["by", "without", "from", "for", "after", "before", "while", "to", "off"])
-_OWNING = frozenset({"his", "her", "its", "their", "whose", "my", "your", "our"})
 _DO = frozenset({"do", "does", "did"})
 _BEHIND = frozenset(["behind", "ahead", "opposite", "inside", "outside", "above", "below", "beyond"])
 _CLOSED = frozenset("DRPXSJCWA")
@@ -35,7 +36,7 @@ _CLOSED = frozenset("DRPXSJCWA")
 def tags(text: str, extend: str = "") -> str:
     """One letter per word of a caption; equal texts are read once."""
     reading, known = read(text, extend), grammar(extend)
-    words = reading.words
+    words, hyphened = reading.words, reading.hyphened
     count = len(words)
     first = [_closed(word, known) for word in words] + ["S"]
     found: list[str] = []
@@ -46,16 +47,8 @@ def tags(text: str, extend: str = "") -> str:
         word = words[place]
         if word == "her" and following in _CLOSED:
             letter = "R"
-        elif not letter and place in reading.hyphened and acts_joined(reading, place + 1, first, known):
-            letter = "X"  # "pepper-sprays him"
-        elif letter == "R" and last in "NR" and word.endswith(("self", "selves")):
-            letter = "X"  # "after the guard himself has left"
-        elif word == "back" and last == "D":
-            letter = "N"  # "by the back door"
-        elif word == "forwards" and last == "N" and following in ("D", "R"):
-            letter = ""  # "forwards the memo"
-        elif word == "own" and place and words[place - 1] in _OWNING:
-            letter = "N"  # "whose own has rusted"
+        elif word in TURNING and turns(words, place, last, following):
+            letter = TURNING[word]
         elif word == "another" and words[max(0, place - 2) : place] == ("one", "after"):
             letter = "X"
         elif (
@@ -110,6 +103,8 @@ def tags(text: str, extend: str = "") -> str:
             letter = "R"  # "the two have fought"
         elif word == "like" or (letter == "D" and word in ("all", "both", "each", "some") and following == "A"):
             letter = "X"
+        if hyphened and not letter and place in hyphened and acts_joined(reading, place + 1, first, known):
+            letter = "X"  # "pepper-sprays him"
         if not letter:
             letter = "V" if _verb(reading, place, following, found, known) else "N"
         found.append(letter)

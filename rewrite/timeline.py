@@ -78,10 +78,16 @@ def timeline(text: str, extend: str = "") -> Timeline:
         doing = not unit.concepts.isdisjoint(acts)
         held = clause.kind in ("after", "before") or "A" in letters[clause.begin : unit.place]
         held = (held or words[clause.begin] == "during") and words[clause.begin : clause.begin + 2] not in _CLEFT
-        empty = all(u.lemma in _EMPTY for u in clause.units) and not _told_behind(reading, letters, unit, clause.end)
+        empty = all(u.lemma in _EMPTY for u in clause.units)
         if (
             verb
-            or (doing and empty and letters[unit.place] == "N" and (held or clause.units))
+            or (
+                doing
+                and empty
+                and letters[unit.place] == "N"
+                and (held or clause.units)
+                and not _told_behind(reading, letters, unit, clause.end)
+            )
             or (doing and letters[unit.place] == "A")
         ):
             clause.units.append(unit)

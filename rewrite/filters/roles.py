@@ -67,8 +67,10 @@ def _exactly_swapped(old: Act, new: Act) -> bool:
 
 def _turned_round(new: Act, both: Pair, known: Lexicon) -> bool:
     """Whether the one act of its verb has its two ends exchanged, whatever other acts may stand for it."""
+    if new.frame.guessed or len(new.agents) != 1 or len(new.patients) != 1:
+        return False
     olds = [old for old in both.before if old.same_words(new)]
-    if len(olds) != 1 or sum(w.same_words(new) for w in both.after) != 1 or olds[0].frame.guessed or new.frame.guessed:
+    if len(olds) != 1 or sum(w.same_words(new) for w in both.after) != 1 or olds[0].frame.guessed:
         return False
     lemma = new.frame.unit.lemma.split()[0]
     named = not any(n.pronoun for f in (olds[0].frame, new.frame) for n in (*f.agents, *f.patients))
