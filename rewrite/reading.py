@@ -104,17 +104,30 @@ def holds(reading: Reading, phrases: frozenset[tuple[str, ...]]) -> frozenset[tu
     """The words and phrases (as lemmas) of a list that a caption holds; each is also tried as it is written."""
     found = set()
     first = _first_words(phrases)
-    sequences = [reading.lemmas, reading.words]
-    if not (_OBJECTS.isdisjoint(reading.words) or first.isdisjoint(reading.lemmas)):  # "sets it alight"
-        sequences.append(tuple(lemma for lemma in reading.lemmas if lemma not in _OBJECTS))
-    for sequence in sequences:
+    for sequence in (reading.lemmas, reading.words):
         if first.isdisjoint(sequence):
             continue
         for begin in [place for place, word in enumerate(sequence) if word in first]:
             for length in range(1, min(LONGEST, len(sequence) - begin) + 1):
                 if sequence[begin : begin + length] in phrases:
                     found.add(sequence[begin : begin + length])
+    if not _OBJECTS.isdisjoint(reading.words):
+        found |= _around_objects(reading.lemmas, phrases, first)
     return frozenset(found)
+
+
+def _around_objects(
+    lemmas: tuple[str, ...], phrases: frozenset[tuple[str, ...]], first: frozenset[str]
+) -> set[tuple[str, ...]]:
+    """Phrases that hold a pronoun behind their first word: "sets it alight"."""
+    found = set()
+    for place in range(1, len(lemmas) - 1):
+        if lemmas[place] in _OBJECTS and lemmas[place - 1] in first:
+            for end in range(place + 2, min(place + LONGEST, len(lemmas)) + 1):
+                phrase = (lemmas[place - 1], *lemmas[place + 1 : end])
+                if phrase in phrases:
+                    found.add(phrase)
+    return found
 
 
 @lru_cache(maxsize=64)
