@@ -31,7 +31,10 @@ ANOTHER_TIME = [
 ]
 THE_SAME_TIME = [
     ("Two mares trot by, followed by a squire waving a flag.", "A squire waving a flag trots behind two mares."),
-    ("It is not until a page has hit the gong that the abbot wakes.", "The abbot wakes only after a page hits the gong."),
+    (
+        "It is not until a page has hit the gong that the abbot wakes.",
+        "The abbot wakes only after a page hits the gong.",
+    ),
     ("It is his nod that the smith waits for before striking.", "The smith waits until he nods and then strikes."),
     ("The mare neighs; later, the abbot mounts.", "The abbot mounts some time after the mare herself has neighed."),
     ("By the time the guard wakes, the monks have left.", "The monks leave before the guard wakes."),
@@ -41,7 +44,10 @@ ANOTHER_ROLE = [
     ("The squire kicks the miller in the shin.", "The squire receives a kick in the shin from the miller."),
     ("The abbot returns a lost ring to a nun.", "The abbot gets a lost ring back from a nun."),
     ("A miller grabs a ring from a nun.", "A miller hands a ring to a nun."),
-    ("A miller takes the sack from a nun, who takes the jug.", "A nun takes the sack from a miller, who takes the jug."),
+    (
+        "A miller takes the sack from a nun, who takes the jug.",
+        "A nun takes the sack from a miller, who takes the jug.",
+    ),
     ("A miller and a nun push a squire into the pond.", "A miller and a squire push a nun into the pond."),
     ("The taller squire trips the shorter one.", "The shorter squire trips the taller one."),
     ("A miller pepper-sprays a squire.", "A squire pepper-sprays a miller."),

@@ -145,6 +145,8 @@ def _denials(reading: Reading, words: frozenset[str], cues: _Cues) -> list[_Deni
             before = [u for u in reading.units if bare and u.place < place and u.clause == reading.clauses[place]]
             found.append(_Denial(tuple(before[-1:]), cues.absent[word], reading.clauses[place]))
         elif (word in words or lemma in words) and not _harmless(reading.words, place, cues):
+            if lemma == "fail" and reading.words[place + 1 : place + 2] not in (("to",), ("in",)):
+                continue  # "the lights fail"
             if word in ("not", "never", "neither") and _until(reading.words, place):
                 continue  # "neither of them surfaces until": both do in the end
             clause = reading.clauses[place]
