@@ -15,6 +15,13 @@ TURNING = {
     "forwards": "",
     **dict.fromkeys(("himself", "herself", "itself", "themselves"), "X"),
 }
+BEHIND = frozenset(["behind", "ahead", "opposite", "inside", "outside", "above", "below", "beyond"])
+# Words whose letter is told one by one; any other open word is a noun or a verb.
+NAMED = BEHIND.union(
+    TURNING,
+    ("about", "all", "another", "bit", "both", "each", "her", "home", "left", "like", "once", "one", "other", "others"),
+    ("over", "prior", "right", "some", "that", "then", "till"),
+)
 _OWNING = frozenset({"his", "her", "its", "their", "whose", "my", "your", "our"})
 _TOGETHER = frozenset({"couple", "pair", "group", "gang", "crew", "team", "family", "trio", "crowd"})
 

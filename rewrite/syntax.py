@@ -12,6 +12,8 @@ from functools import lru_cache
 from rewrite.grammar import Grammar, grammar
 from rewrite.reading import Reading, once, read
 from rewrite.surroundings import (
+    BEHIND,
+    NAMED,
     PLURALS,
     TURNING,
     acts_joined,
@@ -28,7 +30,6 @@ from rewrite.surroundings import (
 
 _GERUND = frozenset(["by", "without", "from", "for", "after", "before", "while", "to", "off"])
 _DO = frozenset({"do", "does", "did"})
-_BEHIND = frozenset(["behind", "ahead", "opposite", "inside", "outside", "above", "below", "beyond"])
 _CLOSED = frozenset("DRPXSJCWA")
 
 
@@ -45,7 +46,10 @@ def tags(text: str, extend: str = "") -> str:
         last = found[place - 1] if place else "S"
         following = first[place + 1]
         word = words[place]
-        if word == "her" and following in _CLOSED:
+        if not letter and word not in NAMED and word not in known.outcomes:
+            if hyphened and place in hyphened and acts_joined(reading, place + 1, first, known):
+                letter = "X"  # "pepper-sprays him"
+        elif word == "her" and following in _CLOSED:
             letter = "R"
         elif word in TURNING and turns(words, place, last, following):
             letter = TURNING[word]
@@ -73,9 +77,9 @@ def tags(text: str, extend: str = "") -> str:
             letter = "N"  # "an off-duty soldier"
         elif word in known.outcomes and last in ("N", "R") and is_outcome(words, place, following, found):
             letter = "X"  # "wrenches the pipe loose", "takes him hostage"
-        elif word in _BEHIND and last == "N" and following in "SJAC" and following:
+        elif word in BEHIND and last == "N" and following in "SJAC" and following:
             letter = "X"  # "it hits the car behind"
-        elif word in _BEHIND and last in "NV" and not following and _past(reading, place + 1, first, known):
+        elif word in BEHIND and last in "NV" and not following and _past(reading, place + 1, first, known):
             letter = "X"  # "the car behind hit it"
         elif word == "then" and (last in "WJSC" or not told(found)):
             letter = "X"
@@ -103,8 +107,6 @@ def tags(text: str, extend: str = "") -> str:
             letter = "R"  # "the two have fought"
         elif word == "like" or (letter == "D" and word in ("all", "both", "each", "some") and following == "A"):
             letter = "X"
-        if hyphened and not letter and place in hyphened and acts_joined(reading, place + 1, first, known):
-            letter = "X"  # "pepper-sprays him"
         if not letter:
             letter = "V" if _verb(reading, place, following, found, known) else "N"
         found.append(letter)
