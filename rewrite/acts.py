@@ -89,7 +89,10 @@ def pair(source: str, text: str, extend: str = "") -> Pair:
 def answering(act: Act, others: tuple[Act, ...]) -> list[Act]:
     """The acts of the other caption that may be this one; same words before same meanings."""
     unit = act.frame.unit
-    return [o for o in others if act.same_words(o)] or [o for o in others if o.frame.unit.agrees(unit)]
+    same = [o for o in others if act.same_words(o)]
+    if len(same) > 1 and act.patients and all(act.patients):
+        same = [o for o in same if meet(o.patients, act.patients)] or same  # "takes the bag, then takes the purse"
+    return same or [o for o in others if o.frame.unit.agrees(unit)]
 
 
 def meet(some: tuple[Ids, ...], others: tuple[Ids, ...]) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rewrite.audit import judge_pairs
 from rewrite.errors import InputError, SettingError
+from rewrite.filters.nli import denial
 from rewrite.manifest import json_bytes, write_atomic
 from rewrite.pairs import Pair, read_pairs
 from rewrite.reporter import Reporter, Silent
@@ -35,6 +36,7 @@ class _Table:
         keep: a person's verdict.
         passed: not dropped by a rule; doubted: flagged by one.
         similarity, forward, backward: scores; nan where the chain has none.
+        denial: what both ways of inference together say against a pair.
     """
 
     keep: np.ndarray
@@ -43,6 +45,7 @@ class _Table:
     similarity: np.ndarray
     forward: np.ndarray
     backward: np.ndarray
+    denial: np.ndarray
 
 
 def calibrate(
@@ -139,10 +142,12 @@ def _measure(pairs: Sequence[Pair], filters: Mapping[str, Any], reporter: Report
         name: np.array([r.scores.get(key, np.nan) for r in judged])
         for name, key in (("similarity", "similarity"), ("forward", "nli_forward"), ("backward", "nli_backward"))
     }
+    ways = zip(scores["forward"], scores["backward"], judged, strict=True)
     return _Table(
         keep=np.array([bool(p.keep) for p in pairs]),
         passed=np.array([r.kept for r in judged]),
         doubted=np.array([bool(r.flags) for r in judged]),
+        denial=np.array([denial(f, b, r.flags) for f, b, r in ways]),
         **scores,
     )
 
@@ -164,7 +169,7 @@ def _choose(table: _Table, rows: Any, precision: float) -> dict[str, float]:
         chosen["similarity.floor"] = float(floor)
         alive &= table.similarity >= floor
     if not np.isnan(table.forward[alive]).all():
-        low, high = np.fmin(table.forward, table.backward), np.fmax(table.forward, table.backward)
+        low, high = np.fmin(table.forward, table.backward), table.denial
         for suffix, some in (("", alive & ~table.doubted), ("_doubted", alive & table.doubted)):
             chosen |= _band(table.keep, some, low, high, precision, suffix)
     return chosen
@@ -204,7 +209,7 @@ def _kept(table: _Table, chosen: Mapping[str, float]) -> np.ndarray:
     if "similarity.floor" in chosen:
         kept &= table.similarity >= chosen["similarity.floor"]
     if "nli.low" in chosen:
-        low, high = np.fmin(table.forward, table.backward), np.fmax(table.forward, table.backward)
+        low, high = np.fmin(table.forward, table.backward), table.denial
         least = np.where(table.doubted, chosen["nli.low_doubted"], chosen["nli.low"])
         most = np.where(table.doubted, chosen["nli.high_doubted"], chosen["nli.high"])
         kept &= (low >= least) & (high <= most)

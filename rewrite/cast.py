@@ -16,6 +16,7 @@ NOBODY: Ids = frozenset()
 _NAMELESS = {"he": -1, "she": -2, "it": -3, "they": -4}  # whom nothing names: the same in every caption
 _DOERS = ("er", "or", "ist", "ian", "eer", "man", "woman", "wife", "ess", "ee", "ant")
 _OTHER = frozenset({"other"})
+_ARTICLES = frozenset({"a", "an", "the"})
 _DEFINITE = frozenset({"the", "his", "her", "their", "its", "this", "that", "both", "each"})
 
 
@@ -50,6 +51,7 @@ class Cast:
         self.members: list[Member] = []
         self._of: dict[int, Ids] = {}
         self._words = words
+        self._terse = _ARTICLES.isdisjoint(words)  # a report that leaves out its determiners
         male, female = _sexes(extend)
         people = lexicon(extend).entities
         agents = {n.place for frame in scene.frames for n in frame.agents}
@@ -112,12 +114,13 @@ class Cast:
         if noun.head is None:
             return None
         first = noun.begin - (noun.prep == "'s")  # an owner begins behind its determiner
-        definite = self._words[max(0, first)] in _DEFINITE
+        bare = self._terse and not noun.several
+        definite = bare or self._words[max(0, first)] in _DEFINITE
         if not definite:
             return None
         best, most = None, 0.0
         for number, member in enumerate(self.members):
-            if not any(noun.head.lemma == h.lemma for h in member.heads):
+            if not any(noun.head.lemma in (h.lemma, h.lemma.split()[-1] if bare else "") for h in member.heads):
                 continue
             if ("other" in noun.marks) != ("other" in member.marks):
                 continue
@@ -180,6 +183,9 @@ def _answer(member: Member, members: list[Member]) -> Ids:
     if not best:
         return frozenset(n for n, other in enumerate(members) if member.sex and other.sex == member.sex)
     likely = [n for n, score in enumerate(named) if score == best]
+    nameless = [n for n, other in enumerate(members) if not other.heads and member.marks & (other.marks - _OTHER)]
+    if nameless and all(members[n].marks and not member.marks & members[n].marks for n in likely):
+        return frozenset(nameless)  # "the shorter boxer" was "the shorter one" beside the taller
     if all(m.marks <= _OTHER for m in (member, *(members[n] for n in likely))):
         return frozenset(likely)  # "one man" and "a second man": either may be either
     told = {n: _told_alike(member, members[n]) for n in likely}

@@ -13,8 +13,9 @@ from rewrite.order_words import DONE, OrderWords, order_words
 from rewrite.reading import Reading, Unit
 from rewrite.stretches import is_measure, main_behind, phrase_end
 
-_HAD = frozenset({"has", "have", "had"})
-_MAY_OPEN = DONE | _HAD | {"he", "she", "they", "that", "than", "during", "by", "to"}  # though no word of order
+HAD = frozenset({"has", "have", "had"})
+WHEN = frozenset({"when", "whenever", "as"})
+_MAY_OPEN = DONE | HAD | {"he", "she", "they", "that", "than", "during", "by", "to"}  # though no word of order
 
 
 @dataclass(slots=True)
@@ -112,7 +113,7 @@ class _Cutter:
         """ "After", "before", "when", "while", and what stands for them."""
         if kind in ("after", "before"):
             self.marks.append(place)
-        self._open(kind, place, self._fronted(place))
+        self._open(kind, place, self._fronted(place) or (kind == "after" and self._cleaves(place)))
         if (end := main_behind(self.letters, place + length)) is not None:
             self._open("main", end)  # "after the whistle the keeper runs"
 
@@ -122,6 +123,12 @@ class _Cutter:
         if self.starts or joined in (["and"], ["but"]):
             return True
         return is_measure(self.reading, self.letters, self.clauses[-1].begin, place, self.known.stretches)
+
+    def _cleaves(self, place: int) -> bool:
+        """Whether "it is only" stands in front."""
+        while place > 0 and self.letters[place - 1] == "X":
+            place -= 1
+        return self.words[max(0, place - 2) : place] in (("it", "is"), ("it", "was"))
 
     def _other(self, place: int) -> None:
         """What opens a clause, or turns the one it stands in, and is no word of order."""
@@ -137,7 +144,13 @@ class _Cutter:
             self._open("beside", place)
         elif word in DONE and self._says_over(place):
             self._look_back(place)
-        elif word in _HAD and self._over_by_then(place):
+        elif word in HAD and self._perfect(place) and self.clauses[-1].kind == "when":
+            self.clauses[-1].kind = "after"  # "when the line has been cast off, the horn is blown"
+            self.marks.append(place)
+        elif word == "had" and self.clauses[-1].kind == "beside" and self.letters[self.clauses[-1].begin] == "W":
+            if self._perfect(place):
+                self._look_back(place)  # "the waiter who had dropped the tray"
+        elif word in HAD and self._over_by_then(place):
             self.clauses[-1].kind = "first"  # "when the band comes, half of them have left"
         elif letter in "WC" and not self._dates(place):
             self._relate(place)
@@ -171,21 +184,27 @@ class _Cutter:
 
     def _says_over(self, place: int) -> bool:
         """Whether "already" makes a main clause tell what is over by the time of the clause in front of it."""
-        has = self.letters[place - 1 : place] == "A" and self.words[place - 1] in _HAD
-        return has and self.clauses[-1].kind == "main"
+        has = self.letters[place - 1 : place] == "A" and self.words[place - 1] in HAD
+        return has and self.clauses[-1].kind in ("main", "beside")
 
     def _look_back(self, place: int) -> None:
         """ "But the baby has just been lifted out": it comes first in its sentence."""
         self.marks.append(place)
         last = self.clauses[-1]
+        if last.kind == "beside":
+            last.kind = "after"  # "a warden who has just put a ticket there"
+            return
         last.over = True
         if len(self.clauses) > 1 and last.sentence == self.clauses[-2].sentence:
             last.kind = "first"
 
+    def _perfect(self, place: int) -> bool:
+        """Whether "has" helps a verb to tell what is over."""
+        return self.letters[place] == "A" and self.letters[place + 1 :].lstrip("XA")[:1] == "V"
+
     def _over_by_then(self, place: int) -> bool:
         """Whether a main clause behind "when" tells what is over by then."""
-        perfect = self.letters[place] == "A" and self.letters[place + 1 :].lstrip("X")[:1] == "V"
-        return perfect and [c.kind for c in self.clauses[-2:]] == ["when", "main"]
+        return self._perfect(place) and [c.kind for c in self.clauses[-2:]] == ["when", "main"]
 
     def _dates(self, place: int) -> bool:
         """Whether "before lunch" stands here, which opens no clause."""

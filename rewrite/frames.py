@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 
 from rewrite.nouns import Noun
 from rewrite.reading import once
-from rewrite.subjects import Frame, SubjectReader
+from rewrite.subjects import Frame, SubjectReader, lent
 
 _DATIVE = frozenset({"give", "handover", "show", "tell2", "offer"})  # acts with one who gets, and what is got
 _MOMENTS = frozenset({"time", "moment", "instant", "second"})
 _GONE = frozenset({"go", "come", "arrive", "depart", "vanish", "disappear"})  # "are gone" is done by who is gone
+_GETS = frozenset({"get", "gets", "got", "getting"})
 _SUBJECTS = frozenset({"he", "she", "they"})
 
 
@@ -41,6 +42,9 @@ class _Reader(SubjectReader):
             if self.tags[place] == "V" and place in self.unit:
                 self._frame(place)
                 place = self._behind(place)
+            elif self.tags[place] == "A" and self._obtains(place):
+                self._frame(place)
+                place += 1
             elif self.tags[place] == "A" and self._heads(place):
                 self._hold(place)
                 place += 1
@@ -59,6 +63,16 @@ class _Reader(SubjectReader):
         """Whether an auxiliary is the verb itself: "gets out of the car", "has words with him"."""
         rest = self.tags[place + 1 :].lstrip("XA")
         return not rest.startswith("V")
+
+    def _obtains(self, place: int) -> bool:
+        """Whether "gets" is what somebody does: "gets it back from him"."""
+        if (
+            self.words[place] not in _GETS
+            or place not in self.unit
+            or self.tags[place + 1 : place + 2] not in ("D", "R")
+        ):
+            return False
+        return not self.tags[self._phrase_end(place + 1) :].lstrip("X").startswith("V")  # "gets his gun taken away"
 
     def _hold(self, place: int) -> None:
         subject, _ = self._subject(place)
@@ -93,6 +107,7 @@ class _Reader(SubjectReader):
             subject, frame = patients, Frame(unit, patients, (), others, guessed, False)
         else:
             frame = Frame(unit, subject, patients, (*others, *agents), guessed, False)
+            self.frames += lent(frame, self.acts, self.reading.lemmas[place])
         self._share_agents(frame, place)
         self.frames.append(frame)
         if relative:
@@ -110,7 +125,10 @@ class _Reader(SubjectReader):
     def _aside(self, place: int) -> bool:
         """Whether a verb stands in a clause set into another: "trips, when the music stops, and falls"."""
         at = self._before(place, "DRPXJAN")
-        return bool(self.main) and at > 0 and self.tags[at] == "C" and self.tags[at - 1] == "J"
+        if not self.main or at <= 0 or self.tags[at] != "C":
+            return False
+        # "A taxi, swerving as a boy steps out, hits a wall"
+        return self.tags[at - 1] == "J" or (self.tags[at - 2 : at] == "JV" and self.words[at - 1].endswith("ing"))
 
     def _inverted(self, place: int) -> bool:
         """Whether a sentence begins with a place, its subject behind the verb: "out of the lift comes a nurse"."""
@@ -179,6 +197,7 @@ class _Reader(SubjectReader):
         agents: list[Noun] = []
         at = self._behind(place)
         joined = False
+        own = not self.words[place].endswith("ing") and self.tags[self._before(place, "XA")] != "W"
         while at < len(self.tags):
             letter = self.tags[at]
             if letter in "SCWVA" or self.words[at] == ",":
@@ -193,6 +212,8 @@ class _Reader(SubjectReader):
             if noun is not None and noun.pronoun and self.words[at] in _SUBJECTS and at > self._behind(place):
                 break  # "after he points at a dish she writes it down"
             if noun is not None:
+                if not noun.prep and own and self.tags[noun.place + 1 :].lstrip("X")[:1] == "A":
+                    break  # "by the time the doors open the visitor has gone"
                 others += [n for n in self.nouns if n.prep == "'s" and noun.begin <= n.place < noun.place]
                 if noun.prep == "by":
                     agents.append(noun)

@@ -15,6 +15,7 @@ class Grammar:
     classes: dict[str, str]  # word -> its letter
     verbs: frozenset[str]
     people: frozenset[str]
+    called: frozenset[str]  # phrases that name people
     things: frozenset[str]
     several: frozenset[str]
     pronouns: dict[str, str]  # "him" -> "he"
@@ -25,6 +26,7 @@ class Grammar:
     parts: frozenset[str]
     particles: frozenset[str]
     outcomes: frozenset[str]
+    adjectives: frozenset[str]
     numbered: frozenset[str]
     compounding: frozenset[str]
     numbers: frozenset[str]
@@ -57,6 +59,9 @@ def grammar(extend: str = "") -> Grammar:
         classes=classes,
         verbs=verbs,
         people=_single(known, sections["people"]) | frozenset(known.lists["grammar"]["entities"].split()),
+        called=frozenset(
+            " ".join(p) for words in sections["people"].values() for p in known.phrases(words) if len(p) > 1
+        ),
         things=things,
         pronouns=pronouns,
         numbers=frozenset(map(str, known.lists["numbers"]["words"]))
@@ -65,7 +70,7 @@ def grammar(extend: str = "") -> Grammar:
             name: frozenset(lists[name].split())
             for name in (
                 *("passive", "possessing", "bare", "irregular", "parts", "particles", "several"),
-                *("outcomes", "numbered", "compounding"),
+                *("outcomes", "adjectives", "numbered", "compounding"),
             )
         },
     )

@@ -64,8 +64,10 @@ class NounReader:
         self.unit = {place: u for u in reading.units for place in range(u.place, u.place + u.length)}
         for place, letter in enumerate(self.tags):
             if letter == "V" and (unit := self.unit.get(place)) and unit.place < place and self.tags[unit.place] != "V":
+                if unit.place in reading.hyphened and unit.concepts & lexicon(extend).acts:
+                    continue  # "rear-ends a van"
                 self.unit[place] = self._alone(place, extend)  # "the bus stopped" is no bus stop
-        self.people = lexicon(extend).entities
+        self.people, self.acts = lexicon(extend).entities, lexicon(extend).acts
         self.humans = _humans(extend)
         self.nouns = self._nouns()
         self.beginning = {n.begin: n for n in self.nouns if n.prep != "'s"}

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 from rewrite.lexicon import LONGEST, Lexicon, lexicon
 
+_OBJECTS = frozenset({"it", "him", "her", "them"})
 _WORD = re.compile(
     r"\d{1,2}:\d{2}|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+|(?<=s)['’](?=\s))?|[.;:!?,()\u2013\u2014]| - "
 )
@@ -62,6 +63,7 @@ class Reading:
         clauses: the clause number of each word.
         units: content, in order.
         owners: indices of the words that stood with an "'s".
+        hyphened: indices of the words that a hyphen joins to the next one.
     """
 
     words: tuple[str, ...]
@@ -69,6 +71,7 @@ class Reading:
     clauses: tuple[int, ...]
     units: tuple[Unit, ...]
     owners: frozenset[int] = frozenset()
+    hyphened: frozenset[int] = frozenset()
 
     @property
     def concepts(self) -> frozenset[str]:
@@ -91,10 +94,10 @@ def forget() -> None:
 @once
 def read(text: str, extend: str = "") -> Reading:
     """Reads a caption by the lexicon (`extend`: a user's additions). Equal texts are read once."""
-    words, owners = _words(text)
+    words, owners, hyphened = _words(text)
     lemmas = tuple([_entry(word, extend)[0] for word in words])
     clauses = _clauses(words, _words_of(extend, "clause_marks"))
-    return Reading(words, lemmas, clauses, _units(words, lemmas, clauses, extend), owners)
+    return Reading(words, lemmas, clauses, _units(words, lemmas, clauses, extend), owners, hyphened)
 
 
 def holds(reading: Reading, phrases: frozenset[tuple[str, ...]]) -> frozenset[tuple[str, ...]]:
@@ -108,7 +111,23 @@ def holds(reading: Reading, phrases: frozenset[tuple[str, ...]]) -> frozenset[tu
             for length in range(1, min(LONGEST, len(sequence) - begin) + 1):
                 if sequence[begin : begin + length] in phrases:
                     found.add(sequence[begin : begin + length])
+    if not _OBJECTS.isdisjoint(reading.words):
+        found |= _around_objects(reading.lemmas, phrases, first)
     return frozenset(found)
+
+
+def _around_objects(
+    lemmas: tuple[str, ...], phrases: frozenset[tuple[str, ...]], first: frozenset[str]
+) -> set[tuple[str, ...]]:
+    """Phrases that hold a pronoun behind their first word: "sets it alight"."""
+    found = set()
+    for place in range(1, len(lemmas) - 1):
+        if lemmas[place] in _OBJECTS and lemmas[place - 1] in first:
+            for end in range(place + 2, min(place + LONGEST, len(lemmas)) + 1):
+                phrase = (lemmas[place - 1], *lemmas[place + 1 : end])
+                if phrase in phrases:
+                    found.add(phrase)
+    return found
 
 
 @lru_cache(maxsize=64)
@@ -139,10 +158,19 @@ def _words_of(extend: str, key: str) -> frozenset[str]:
     return lexicon(extend).words("grammar", key)
 
 
-def _words(text: str) -> tuple[tuple[str, ...], frozenset[int]]:
+def _words(text: str) -> tuple[tuple[str, ...], frozenset[int], frozenset[int]]:
     found: list[str] = []
     owners: set[int] = set()
-    for word in _WORD.findall(text.lower().replace("’", "'").replace("-", " - " if " - " in text else " ")):
+    hyphened: set[int] = set()
+    lowered = text.lower().replace("’", "'")
+    plain = lowered.replace("-", " - " if " - " in lowered else " ")
+    joints: set[int] = set()
+    if len(plain) == len(lowered) and plain != lowered:
+        ends = (match.end() for match in _WORD.finditer(plain))
+        joints = {number for number, end in enumerate(ends) if lowered[end : end + 1] == "-"}
+    for number, word in enumerate(_WORD.findall(plain)):
+        if joints and number in joints:
+            hyphened.add(len(found))
         if word.isalnum() and word not in _SPLIT:
             found.append(word)
             continue
@@ -154,7 +182,7 @@ def _words(text: str) -> tuple[tuple[str, ...], frozenset[int]]:
                 owners.add(len(found))
             word = word.rsplit("'", 1)[0]
         found += word.split()
-    return tuple(found), frozenset(owners)
+    return tuple(found), frozenset(owners), frozenset(hyphened)
 
 
 def _clauses(words: tuple[str, ...], marks: frozenset[str]) -> tuple[int, ...]:

@@ -6,11 +6,12 @@ two readings are open both are kept, so that a rule that asks for somebody else 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rewrite.nouns import Noun, NounReader
 from rewrite.reading import Unit
 
+_GETTING = frozenset({"get", "receive", "suffer"})
 _TIMED = frozenset({"before", "after", "until", "since"})
 
 
@@ -32,6 +33,25 @@ class Frame:
     others: tuple[Noun, ...]
     guessed: bool
     passive: bool
+
+
+def lent(frame: Frame, acts: frozenset[str], lemma: str) -> list[Frame]:
+    """The act that an empty verb lends its nouns to, if any: "gets a kick from him", "gives him a kick"."""
+    if lemma in _GETTING:
+        by = tuple(n for n in frame.others if n.prep == "from")
+        act, ends = next(iter(frame.patients), None), (by, frame.agents)
+    elif lemma == "give":
+        behind = next((n for n in frame.others if not n.prep), None)
+        to = tuple(n for n in frame.others if n.prep == "to")
+        first = frame.patients[:1]
+        act, ends = (behind, (frame.agents, first)) if behind else (next(iter(first), None), (frame.agents, to))
+    else:
+        return []
+    if act is None or act.head is None or act.head.concepts.isdisjoint(acts) or not all(ends):
+        return []
+    rest = tuple(n for n in (*frame.patients, *frame.others) if n is not act and n not in (*ends[0], *ends[1]))
+    word = replace(act.head, lemma=act.head.lemma.split()[0], length=1)  # "a kick in the stomach" kicks nothing in
+    return [Frame(word, *ends, rest, frame.guessed, frame.passive)]
 
 
 class SubjectReader(NounReader):
@@ -161,7 +181,10 @@ class SubjectReader(NounReader):
         noun = self.ending.get(at - 1) if self.words[at] == "to" else None
         if noun is not None and not self._thing(noun) and all(noun is not s for s in self.subject):
             return (noun,), True
-        if self.frames and self.words[at] == "to" and self.tags[at - 1] == "V":
+        lent_to = self.frames and any(
+            self.tags[f.unit.place] == "N" for f in self.frames[-2:-1]
+        )  # "gives him the signal to go"
+        if self.frames and self.words[at] == "to" and (self.tags[at - 1] == "V" or lent_to):
             return tuple(dict.fromkeys((*self._both(), *self.frames[-1].patients))), True
         if self.frames and self.tags[at] == "V" and self.words[at] != "to":
             return self._embedding(place, None, self.frames[-1]), True

@@ -11,11 +11,25 @@ from functools import lru_cache
 
 from rewrite.grammar import Grammar, grammar
 from rewrite.reading import Reading, once, read
-from rewrite.surroundings import PLURALS, is_outcome, is_plural, names_one, one_does, several_do, told
+from rewrite.surroundings import (
+    BEHIND,
+    NAMED,
+    PLURALS,
+    TURNING,
+    acts_joined,
+    calls_one,
+    describes,
+    is_outcome,
+    is_plural,
+    names_one,
+    one_does,
+    several_do,
+    told,
+    turns,
+)
 
 _GERUND = frozenset(["by", "without", "from", "for", "after", "before", "while", "to", "off"])
 _DO = frozenset({"do", "does", "did"})
-_BEHIND = frozenset(["behind", "ahead", "opposite", "inside", "outside", "above", "below", "beyond"])
 _CLOSED = frozenset("DRPXSJCWA")
 
 
@@ -23,7 +37,7 @@ _CLOSED = frozenset("DRPXSJCWA")
 def tags(text: str, extend: str = "") -> str:
     """One letter per word of a caption; equal texts are read once."""
     reading, known = read(text, extend), grammar(extend)
-    words = reading.words
+    words, hyphened = reading.words, reading.hyphened
     count = len(words)
     first = [_closed(word, known) for word in words] + ["S"]
     found: list[str] = []
@@ -32,8 +46,13 @@ def tags(text: str, extend: str = "") -> str:
         last = found[place - 1] if place else "S"
         following = first[place + 1]
         word = words[place]
-        if word == "her" and following in _CLOSED:
+        if not letter and word not in NAMED and word not in known.outcomes:
+            if hyphened and place in hyphened and acts_joined(reading, place + 1, first, known):
+                letter = "X"  # "pepper-sprays him"
+        elif word == "her" and following in _CLOSED:
             letter = "R"
+        elif word in TURNING and turns(words, place, last, following):
+            letter = TURNING[word]
         elif word == "another" and words[max(0, place - 2) : place] == ("one", "after"):
             letter = "X"
         elif (
@@ -58,9 +77,9 @@ def tags(text: str, extend: str = "") -> str:
             letter = "N"  # "an off-duty soldier"
         elif word in known.outcomes and last in ("N", "R") and is_outcome(words, place, following, found):
             letter = "X"  # "wrenches the pipe loose", "takes him hostage"
-        elif word in _BEHIND and last == "N" and following in "SJAC" and following:
+        elif word in BEHIND and last == "N" and following in "SJAC" and following:
             letter = "X"  # "it hits the car behind"
-        elif word in _BEHIND and last in "NV" and not following and _past(reading, place + 1, first, known):
+        elif word in BEHIND and last in "NV" and not following and _past(reading, place + 1, first, known):
             letter = "X"  # "the car behind hit it"
         elif word == "then" and (last in "WJSC" or not told(found)):
             letter = "X"
@@ -80,7 +99,7 @@ def tags(text: str, extend: str = "") -> str:
             letter = "C"
         elif (
             (word == "once" and words[max(0, place - 1)] == "at")
-            or (word == "at" and words[place + 1 : place + 2] == ("once",))
+            or (word, *words[place + 1 : place + 2]) in (("at", "once"), ("prior", "to"))
             or (word == "all" and following == "P")
         ):
             letter = "X"
@@ -122,7 +141,8 @@ def _closed(word: str, known: Grammar) -> str:
         return known.classes[word]
     if word[0].isdigit():
         return "D"
-    return "X" if word.endswith("ly") and len(word) > 4 else ""
+    adverb = word.endswith("ly") and len(word) > 4 and word not in known.adjectives
+    return "X" if adverb and not (word in known.things or word in known.people) else ""
 
 
 def _verb(reading: Reading, place: int, following: str, found: list[str], known: Grammar) -> bool:
@@ -139,6 +159,8 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
     if word.endswith("ing") and (word != lemma or listed or (last == "A" and len(word) > 5)):
         # "In riding boots" is what she wears; "without paying" and "by climbing" are acts.
         worn = last == "P" and before not in _GERUND and not following
+        worn = worn or calls_one(reading, place, known)
+        worn = worn or (last == "N" and bool(behind) and not following and describes(reading, place, found, known))
         return last != "D" and not worn and not adjective
     several = last == "D" and behind == "the" and before in known.several
     if several and listed and word == lemma and following in _CLOSED and lemma not in known.things:
@@ -157,7 +179,7 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
     plural = last == "N" and (before in PLURALS or before.endswith("men") or is_plural(reading, place - 1))
     if plural and word != lemma and words[max(0, place - 2)] == "of" and words[max(0, place - 3)] in known.parts:
         plural = False  # "a group of welders blocks a train"
-    plural = plural or (last == "N" and listed and word == lemma and several_do(reading, place, found))
+    plural = plural or (last == "N" and listed and word == lemma and several_do(reading, place, following, found))
     strange = following in ("D", "R") and not word.endswith(("ss", "us"))  # no dictionary knows it
     if last == "N" and one_does(reading, place, found, known):
         return True  # "a busboy slops bleach"
@@ -192,9 +214,9 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
             return True
         if last == "N" and _joined(words, found):
             return not acted or following in ("D", "R", "P")
-        if last not in "JX" or "V" not in found:
+        if last not in "JX" or not acted:
             return False
-        earlier = len(found) - 1 - found[::-1].index("V")
+        earlier = max(place for place, letter in enumerate(found) if letter == ("V" if "V" in found else "A"))
         like = words[earlier] == lemmas[earlier] and before not in ("", "or")  # "cut the chain, load the moped"
         return like or (following in ("D", "R", "P", "X") and before != ",")
     return False

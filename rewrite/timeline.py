@@ -9,13 +9,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from rewrite.clauses import Clause, cut
+from rewrite.clauses import HAD, WHEN, Clause, cut
 from rewrite.lexicon import lexicon
 from rewrite.order_words import telling
-from rewrite.reading import Unit, once, read
+from rewrite.reading import Reading, Unit, once, read
 from rewrite.syntax import tags
 
 _DENIED = frozenset({"not", "never", "without", "no", "nobody", "cannot"})  # what does not happen has no time
+_CLEFT = (("it", "is"), ("it", "was"))  # "it is his nod that she waits for"
 _EMPTY = frozenset({"finish", "end", "stop", "complete", "start", "begin", "have", "take", "give", "make"})
 
 
@@ -76,11 +77,17 @@ def timeline(text: str, extend: str = "") -> Timeline:
             clause.named = clause.named or unit
         doing = not unit.concepts.isdisjoint(acts)
         held = clause.kind in ("after", "before") or "A" in letters[clause.begin : unit.place]
-        held = held or words[clause.begin] == "during"
+        held = (held or words[clause.begin] == "during") and words[clause.begin : clause.begin + 2] not in _CLEFT
         empty = all(u.lemma in _EMPTY for u in clause.units)
         if (
             verb
-            or (doing and empty and letters[unit.place] == "N" and (held or clause.units))
+            or (
+                doing
+                and empty
+                and letters[unit.place] == "N"
+                and (held or clause.units)
+                and not _told_behind(reading, letters, unit, clause.end)
+            )
             or (doing and letters[unit.place] == "A")
         ):
             clause.units.append(unit)
@@ -93,7 +100,9 @@ def timeline(text: str, extend: str = "") -> Timeline:
 
 def may_order(text: str, extend: str = "") -> bool:
     """Whether a caption holds a word that a word of order needs: without one its line has no marks."""
-    return not telling(extend).isdisjoint(read(text, extend).words)
+    words = read(text, extend).words
+    perfect = "had" in words or not (HAD.isdisjoint(words) or WHEN.isdisjoint(words))
+    return perfect or not telling(extend).isdisjoint(words)
 
 
 def _denied(words: tuple[str, ...], letters: str, begin: int, place: int) -> bool:
@@ -103,6 +112,17 @@ def _denied(words: tuple[str, ...], letters: str, begin: int, place: int) -> boo
         words[at] in _DENIED and words[at + 1 : at + 2] not in (("until",), ("sooner",))
         for at in range(max(begin, last + 1), place + 1)
     )
+
+
+def _told_behind(reading: Reading, letters: str, unit: Unit, end: int) -> bool:
+    """Whether a verb of its own follows in the clause: "by the time the guard wakes" guards nothing."""
+    behind = range(unit.place + unit.length, end + 1)
+    return any(letters[place] == "V" and reading.lemmas[place] not in _EMPTY for place in behind)
+
+
+def _formed(unit: Unit) -> bool:
+    """Whether a verb ends in -ing, and is no "ring"."""
+    return unit.word.endswith("ing") and unit.lemma.split()[0] != unit.word
 
 
 def _line(clauses: list[Clause], letters: str) -> list[Event]:
@@ -141,5 +161,7 @@ def _line(clauses: list[Clause], letters: str) -> list[Event]:
                 letters[unit.place] == "V" and letters[unit.place - 1 :][:1] != "A" and not unit.word.endswith("ing")
             )
             listed = plain and clause.kind == "main" and letters[clause.begin] != "W"
-            found.append(Event(unit, float(base + offset), span, clause.kind, loose_, number, listed))
+            told_of = clause.kind == "main" and _formed(unit) and letters[unit.place - 1 :][:1] == "N"
+            kind = "beside" if told_of and unit.place else clause.kind  # "a van flashing its lights"
+            found.append(Event(unit, float(base + offset), span, kind, loose_, number, listed))
     return found

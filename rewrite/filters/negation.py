@@ -18,6 +18,7 @@ from rewrite.settings import setting
 _DOUBTS = frozenset({"negation_count"})
 _OBJECTS = frozenset({"nothing", "none", "nobody"})  # "pays nothing" denies what stands before it
 _PREDICATES = frozenset({"empty", "absent", "missing", "go", "behind", "cancel"})  # "the till was empty"
+_EMPTIED = tuple((word,) for word in ("the", "a", "an", "his", "her", "their", "its"))  # "they empty the till"
 _NOBODY = frozenset({"nobody"})
 _PEOPLE = frozenset({"one", "body", "soul", "people", "person"})
 REACH = 3  # units of content that one "not" may govern, within its clause
@@ -139,11 +140,13 @@ def _denials(reading: Reading, words: frozenset[str], cues: _Cues) -> list[_Deni
     if all(some.isdisjoint(said) for some in (words, cues.absent.keys()) for said in (reading.words, reading.lemmas)):
         return found  # most captions
     for place, (word, lemma) in enumerate(zip(reading.words, reading.lemmas, strict=True)):
-        if word in cues.absent:
+        if word in cues.absent and reading.words[place + 1 : place + 2] not in _EMPTIED:
             bare = words is cues.soft and lemma in _PREDICATES  # "the till is empty" answers "nothing in the till"
             before = [u for u in reading.units if bare and u.place < place and u.clause == reading.clauses[place]]
             found.append(_Denial(tuple(before[-1:]), cues.absent[word], reading.clauses[place]))
         elif (word in words or lemma in words) and not _harmless(reading.words, place, cues):
+            if lemma == "fail" and reading.words[place + 1 : place + 2] not in (("to",), ("in",)):
+                continue  # "the lights fail"
             if word in ("not", "never", "neither") and _until(reading.words, place):
                 continue  # "neither of them surfaces until": both do in the end
             clause = reading.clauses[place]

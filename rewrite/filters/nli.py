@@ -1,7 +1,8 @@
 """Does each say what the other says? Natural language inference, both ways; it also clears or confirms doubts.
 
 From source to rewrite a low number means something was added, from rewrite to source that something was lost; with a
-model that has contradiction at its high end, a number above the band means that the two deny each other.
+model that has contradiction at its high end, numbers above the band mean that the two deny each other. Who denies is
+denied: both ways are asked together, since one high number alone stands beside many a paraphrase.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from rewrite.records import Candidate, Verdict
 from rewrite.settings import describe, operational, setting
 from rewrite.weights import locate, weights_digest
 
+_ROLES = "role_unsure"
 _ENTAILS = {"low": 0.5, "high": 1.0, "low_doubted": 0.8, "high_doubted": 1.0}  # a probability of entailment
 
 
@@ -33,7 +35,7 @@ class NLI:
 
     model: str = setting("", "a CrossEncoder (folder or hub name), or a folder of one .onnx and its tokenizer.json")
     low: float | None = setting(None, "least number both ways; none: as calibrated for this model")
-    high: float | None = setting(None, "greatest number both ways")
+    high: float | None = setting(None, "greatest mean of both ways; where roles are doubted, greatest number")
     low_doubted: float | None = setting(None, "the same for a candidate that a rule doubts")
     high_doubted: float | None = setting(None, "the same for a candidate that a rule doubts")
     batch: int = operational(32, "pairs judged at a time")
@@ -84,7 +86,7 @@ def _verdict(candidate: Candidate, forward: float, backward: float, band: dict[s
     kind = "_doubted" if candidate.flags else ""
     low, high = band[f"low{kind}"], band[f"high{kind}"]
     reason = ""
-    if max(forward, backward) > high:
+    if denial(forward, backward, candidate.flags) > high:
         reason = "contradicted"
     elif forward < low:
         reason = "invented"
@@ -94,6 +96,14 @@ def _verdict(candidate: Candidate, forward: float, backward: float, band: dict[s
         reason = candidate.flags[0]
     agreed = min(_nearness(number, band["low"], band["high"]) for number in (forward, backward))
     return Verdict(not reason, reason, {"nli": agreed, "nli_forward": forward, "nli_backward": backward})
+
+
+def denial(forward: float, backward: float, flags: Sequence[str]) -> float:
+    """How much two captions deny each other: the mean of both ways, the greater where a rule doubts who does it.
+
+    Of two who have changed places a model often hears no more than one way.
+    """
+    return max(forward, backward) if _ROLES in flags else (forward + backward) / 2
 
 
 def _nearness(number: float, low: float, high: float) -> float:

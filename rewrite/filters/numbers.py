@@ -55,7 +55,7 @@ def _names(extend: str) -> _Names:
     sets = [frozenset(lists[name].split()) for name in ("two", "ends", "pointing", "before_plurals")]
     sets.append(frozenset(lexicon(extend).lists["concepts"]["people"]))
     counted = (lists[name] for name in ("words", "times", "ordinals"))
-    sets.append(frozenset({"once", "both", "half", "quarter"}).union(groups, *counted))
+    sets.append(frozenset({"once", "both", "half", "quarter", "some"}).union(groups, *counted))
     return _Names(lists["words"], lists["times"], lists["ordinals"], groups, *sets)
 
 
@@ -98,6 +98,10 @@ def _one_for_many(before: _Counts, after: _Counts) -> bool:
         before.single and not (after.single or after.ones) and grown
     ):
         return True
+    if (after.ones - before.ones and "all" in before.quantifiers - after.quantifiers) or (
+        before.ones - after.ones and "all" in after.quantifiers - before.quantifiers
+    ):
+        return True  # "gets one child out" where it was every child
     if (after.ones - before.ones) & before.plural or (before.ones - after.ones) & after.plural:
         return True
     return bool((before.singular & after.plural) or (before.plural & after.singular))
@@ -159,6 +163,8 @@ def _counts(text: str, names: _Names, extend: str) -> _Counts:
             groups.add(f"part {value}")
         elif word == "both":
             groups.add("both")
+        if word == "some" and following == "of":
+            groups.add("part some")
         if word == "half" and following not in ("a", "past", "an", "dozen"):
             groups.add("half")
     plural, singular = _numbers_of_nouns(text, reading, names, extend)

@@ -75,10 +75,10 @@ def _shuffled(first: Timeline, second: Timeline) -> bool:
 
 
 def _relisted(a: Event, c: Event, b: Event, d: Event) -> bool:
-    """Whether acts told one after another, in one sentence, are told the other way round: "cuts it, climbs down"."""
+    """Whether acts told in a row, of words or of sentences, are told the other way round: "cuts it, climbs down"."""
     if (c.time - a.time) * (d.time - b.time) >= 0:
         return False
-    listed = all(e.listed for e in (a, b, c, d)) and a.sentence == c.sentence and b.sentence == d.sentence
+    listed = all(e.listed for e in (a, b, c, d)) and (a.sentence == c.sentence) == (b.sentence == d.sentence)
     return listed and a.unit.word == b.unit.word and c.unit.word == d.unit.word
 
 

@@ -13,6 +13,7 @@ from rewrite.lexicon import Lexicon, lexicon
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
+_GETS = frozenset({"get", "receive"})
 _DOUBTS = frozenset({"role_unsure"})
 
 
@@ -37,20 +38,44 @@ class Roles:
 def _fault(source: str, text: str, extend: str) -> str:
     both, known = pair(source, text, extend), lexicon(extend)
     changed = [new for new in both.after if _act_changed(new, both, known)]
-    if any(_plain(new, both) for new in changed):
+    if any(_plain(new, both) for new in changed) or any(_turned_round(new, both, known) for new in both.after):
         return "role"
     owned = any(_owner_changed(thing, owners, both) for thing, owners in both.owners)
     return "role_unsure" if changed or owned else ""
 
 
 def _plain(new: Act, both: Pair) -> bool:
-    """Whether two have changed places, with no pronoun and no carried subject to be read another way."""
+    """Whether two have changed places, with no pronoun and no carried subject to be read another way.
+
+    Where just one of both is passive its "by him" can be read no other way.
+    """
     for old in answering(new, both.before):
         told = old.agents and new.agents and all(len(i) == 1 for i in (*old.agents, *new.agents))
         unsure = any(f.guessed or any(n.pronoun for n in f.agents) for f in (old.frame, new.frame))
-        if told and not unsure and old.same_words(new) and _swapped(old, new):
+        voiced = old.frame.passive != new.frame.passive and _exactly_swapped(old, new)
+        if told and old.same_words(new) and (voiced if unsure else _swapped(old, new)):
             return True
     return False
+
+
+def _exactly_swapped(old: Act, new: Act) -> bool:
+    """Whether one is in the other's place and the other in his, with nobody else in either: "is then shoved by him"."""
+    ends = (old.agents, old.patients, new.agents, new.patients)
+    alone = all(len(some) == 1 and len(some[0]) == 1 and min(some[0]) >= 0 for some in ends)
+    return alone and old.agents == new.patients and old.patients == new.agents
+
+
+def _turned_round(new: Act, both: Pair, known: Lexicon) -> bool:
+    """Whether the one act of its verb has its two ends exchanged, whatever other acts may stand for it."""
+    if new.frame.guessed or len(new.agents) != 1 or len(new.patients) != 1:
+        return False
+    olds = [old for old in both.before if old.same_words(new)]
+    if len(olds) != 1 or sum(w.same_words(new) for w in both.after) != 1 or olds[0].frame.guessed:
+        return False
+    lemma = new.frame.unit.lemma.split()[0]
+    named = not any(n.pronoun for f in (olds[0].frame, new.frame) for n in (*f.agents, *f.patients))
+    telling = lemma not in known.words("syntax", "mutual") | known.words("syntax", "empty")
+    return named and telling and _exactly_swapped(olds[0], new)
 
 
 def _owner_changed(thing: Ids, owners: tuple[Ids, ...], both: Pair) -> bool:
@@ -76,8 +101,8 @@ def _act_changed(new: Act, both: Pair, known: Lexicon) -> bool:
 
 
 def _may_answer(one: Act, other: Act, others: tuple[Act, ...]) -> bool:
-    """Whether both may tell one act, and the first, by a word of its own, tells no other one."""
-    return one.may_be(other) and (one.same_words(other) or not any(one.same_words(o) for o in others))
+    """Whether both may tell one act, and the first tells no other one by a word of its own, or of what they share."""
+    return one.may_be(other) and any(other is o for o in answering(one, others))
 
 
 def _changed(old: Act, new: Act, both: Pair, known: Lexicon) -> bool:
@@ -93,7 +118,7 @@ def _changed(old: Act, new: Act, both: Pair, known: Lexicon) -> bool:
         return True
     if not old.agents and meet(old.patients, new.agents) and _disjoint(old.patients, new.patients, both):
         return True
-    if _reversed(old, new):
+    if _reversed(old, new) or _crossed(old, new):
         return True
     if old.agents and all(new.agents) and meet(old.patients, new.agents) and not meet(old.agents, new.agents):
         return bool(new.patients) and not meet(old.patients, new.patients)
@@ -106,8 +131,11 @@ def _other_agent(old: Act, new: Act, both: Pair) -> bool:
     turned = not new.patients and not new.frame.passive and meet(old.patients, new.agents)
     made = not old.patients and not old.frame.passive and meet(old.agents, new.patients)
     tool = meet(new.agents, old.behind("with")) or meet(old.agents, new.behind("with"))
-    if turned or made or tool:
-        return False  # "breaks the pane" - "the pane breaks"; "sprays it with water" - "water sprays it"
+    one, other = (a.frame.unit.lemma.split()[0] in _GETS for a in (old, new))
+    got = one != other and (meet(old.behind("to"), new.agents) or meet(new.behind("to"), old.agents))
+    if turned or made or tool or got:
+        # "Breaks the pane" - "the pane breaks"; "sprays it with water" - "water sprays it"; "gives to" - "gets from".
+        return False
     return _swapped(old, new) or _things(old.agents, both) == _things(new.agents, both)
 
 
@@ -116,14 +144,24 @@ def _swapped(old: Act, new: Act) -> bool:
     return meet(old.agents, (*new.patients, *new.others)) and meet(new.agents, (*old.patients, *old.others))
 
 
+def _crossed(old: Act, new: Act) -> bool:
+    """Whether, of several who do it, one has changed places with one whom it befalls."""
+    gone = any(i and not meet((i,), new.agents) and meet((i,), new.patients) for i in old.agents)
+    return gone and any(i and meet((i,), new.agents) and not meet((i,), new.patients) for i in old.patients)
+
+
 def _things(agents: tuple[Ids, ...], both: Pair) -> bool:
     return all(both.members[n].thing for i in agents for n in i if n >= 0)
 
 
 def _reversed(old: Act, new: Act) -> bool:
     """Whether it goes from where it went to, and to where it came from."""
-    there = meet(old.behind("to"), new.behind("from")) and not meet(old.behind("to"), new.behind("to"))
-    return there and (not old.behind("from") or meet(old.behind("from"), new.behind("to")))
+    return any(
+        meet(old.behind(end), new.behind(start))
+        and not meet(old.behind(end), new.behind(end))
+        and (not old.behind(start) or meet(old.behind(start), new.behind(end)))
+        for end, start in (("to", "from"), ("from", "to"))
+    )
 
 
 def _disjoint(old: tuple[Ids, ...], new: tuple[Ids, ...], both: Pair) -> bool:
