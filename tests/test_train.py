@@ -223,7 +223,8 @@ def test_two_videos_never_share_a_picture() -> None:
 
 def test_the_surest_snippets_are_not_tied(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def sure(self: Detector, video: Batch) -> Outputs:
-        return Outputs(torch.linspace(18.0, 19.0, video.mask.shape[1])[None])
+        logits = torch.linspace(18.0, 19.0, video.mask.shape[1])[None]
+        return Outputs(logits, judged=logits)
 
     monkeypatch.setattr(Detector, "infer", sure)
     evaluate(run, resamples=5)
