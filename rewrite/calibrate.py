@@ -1,51 +1,44 @@
 """Picks thresholds from labelled pairs: the most faithful rewrites kept at a wanted precision, with an interval.
 
-Thresholds are chosen on all pairs and *measured* by cross-validation over sources (chosen on four fifths, measured on
-the rest), so that the figures are not those of the pairs they were chosen on. Precision depends on the share of
-faithful pairs in the file; a corpus with more faults has less.
+With a model of inference it also fits how what the model says is weighed (rewrite/weighing.py), to all pairs: also to
+those that a rule drops, for rules may know these pairs better than any others. All is chosen on all pairs and
+*measured* by cross-validation over sources (chosen on four fifths, measured on the rest), so that no figure is that of
+the pairs it was chosen on. Precision depends on the share of faithful pairs; a corpus with more faults has less.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rewrite.audit import judge_pairs
 from rewrite.errors import InputError, SettingError
-from rewrite.filters.nli import denial
+from rewrite.labelled import Labelled, measure
 from rewrite.manifest import json_bytes, write_atomic
 from rewrite.pairs import Pair, read_pairs
 from rewrite.reporter import Reporter, Silent
+from rewrite.weighing import Weighing, fit
+from rewrite.weights import locate, weights_digest
 
 if TYPE_CHECKING:
     import numpy as np
 
 FOLDS = 5
 LEAST = 20  # faithful and faulty pairs, each: fewer decide nothing
+_MODELS = ("similarity", "nli")  # filters with something to choose
+_WIDEST = 60  # characters of a setting that people are shown
+_LOUD = 0.1  # share of faults above the faithful that shows a model to have denial at its high end
 _CUTS = 40  # thresholds tried along each score
 
 
 @dataclass(frozen=True)
-class _Table:
-    """What was measured of the pairs that the rules let through, as arrays over pairs.
+class _Chosen:
+    """Thresholds by setting, and how evidence is weighed."""
 
-    Attributes:
-        keep: a person's verdict.
-        passed: not dropped by a rule; doubted: flagged by one.
-        similarity, forward, backward: scores; nan where the chain has none.
-        denial: what both ways of inference together say against a pair.
-    """
-
-    keep: np.ndarray
-    passed: np.ndarray
-    doubted: np.ndarray
-    similarity: np.ndarray
-    forward: np.ndarray
-    backward: np.ndarray
-    denial: np.ndarray
+    thresholds: Mapping[str, float]
+    weighing: Weighing | None = None
 
 
 def calibrate(
@@ -70,19 +63,21 @@ def calibrate(
     """
     if not 0 < precision < 1:
         raise SettingError("--precision", f"{precision} does not lie between 0 and 1", "Try 0.95.")
-    if not {"similarity", "nli"} & filters.keys():
+    if not set(_MODELS) & filters.keys():
         todo = "Choose --filters fast, strict, or a list with one of them."
         raise SettingError("--filters", "hold neither similarity nor nli", todo)
     pairs = read_pairs(path)
     _refuse_unlabelled(path, pairs)
-    table = _measure(pairs, filters, reporter)
+    table = measure(pairs, filters, reporter)
     chosen = _choose(table, slice(None), precision)
     kept = _kept(table, chosen)
     folded = _cross_validated(table, pairs, precision)
-    opened = _opened(filters)
-    digests = {name: opened[name].identity()["weights"] for name in ("similarity", "nli") if name in opened}
+    digests = {name: weights_digest(locate(filters[name].model, "a model")) for name in _MODELS if name in filters}
+    stated = [f"{name}={value}" for name, value in chosen.thresholds.items()]
+    if chosen.weighing is not None:
+        stated.append(f"nli.weighing={filters['nli'].described(chosen.weighing, _denies(table))}")
     found = {
-        "set": [f"{name}={value}" for name, value in chosen.items()],
+        "set": stated,
         "wanted_precision": precision,
         "reached": bool(folded["precision"]["value"] >= precision),
         "measured": folded,
@@ -97,7 +92,7 @@ def calibrate(
 
 def lines(found: dict[str, Any]) -> Iterator[str]:
     """A calibration for people."""
-    yield "  ".join(found["set"])
+    yield "  ".join(line if len(line) <= _WIDEST else f"{line[:_WIDEST]}..." for line in found["set"])
     for name, rate in found["measured"].items():
         yield f"{name} {rate['value']:.3f} [{rate['low']:.3f}, {rate['high']:.3f}] (cross-validated over sources)"
     if not found["reached"]:
@@ -123,37 +118,18 @@ def _refuse_unlabelled(path: Path, pairs: Sequence[Pair]) -> None:
         raise InputError(path, what, f"Give at least {LEAST} of each.")
 
 
-def _opened(filters: Mapping[str, Any]) -> dict[str, Any]:
-    """The chain without thresholds of similarity and inference: also a model that has none yet can be measured."""
-    wide = dict(filters)
-    if "similarity" in wide:
-        wide["similarity"] = replace(wide["similarity"], floor=-1.0)
-    if "nli" in wide:
-        wide["nli"] = replace(wide["nli"], low=0.0, high=1.0, low_doubted=0.0, high_doubted=1.0)
-    return wide
-
-
-def _measure(pairs: Sequence[Pair], filters: Mapping[str, Any], reporter: Reporter) -> _Table:
-    """Runs the chain with its thresholds wide open."""
+def _denies(table: Labelled) -> float:
+    """Above it what both ways say on average is a denial; 1 where faults are no louder than faithful pairs."""
     import numpy as np
 
-    judged = judge_pairs(pairs, _opened(filters), reporter)
-    scores = {
-        name: np.array([r.scores.get(key, np.nan) for r in judged])
-        for name, key in (("similarity", "similarity"), ("forward", "nli_forward"), ("backward", "nli_backward"))
-    }
-    ways = zip(scores["forward"], scores["backward"], judged, strict=True)
-    return _Table(
-        keep=np.array([bool(p.keep) for p in pairs]),
-        passed=np.array([r.kept for r in judged]),
-        doubted=np.array([bool(r.flags) for r in judged]),
-        denial=np.array([denial(f, b, r.flags) for f, b, r in ways]),
-        **scores,
-    )
+    assert table.inferred is not None
+    mean = table.inferred.shares.mean(axis=1)
+    edge = float(np.quantile(mean[table.keep], 0.95))
+    return round(edge, 3) if (mean[~table.keep] > edge).mean() > _LOUD else 1.0
 
 
-def _choose(table: _Table, rows: Any, precision: float) -> dict[str, float]:
-    """Thresholds from some rows: first the similarity floor, then a band for each kind of candidate that is left."""
+def _choose(table: Labelled, rows: Any, precision: float) -> _Chosen:
+    """From some rows: a similarity floor, a weighing, and a threshold for each kind of candidate that is left."""
     import numpy as np
 
     chosen: dict[str, float] = {}
@@ -164,29 +140,26 @@ def _choose(table: _Table, rows: Any, precision: float) -> dict[str, float]:
         # A floor cannot see meaning: it takes away what lies below nearly all faithful pairs, inference does the rest.
         faithful = table.similarity[alive & table.keep]
         cuts = np.unique(np.round(np.quantile(faithful, np.linspace(0, 0.5, _CUTS)), 3))
-        has_nli = not np.isnan(table.forward[alive]).all()
-        floor = cuts[0] if has_nli else _best(cuts, lambda c: alive & (table.similarity >= c), table.keep, precision)
+        by_floor = table.inferred is None
+        floor = _best(cuts, lambda c: alive & (table.similarity >= c), table.keep, precision) if by_floor else cuts[0]
         chosen["similarity.floor"] = float(floor)
         alive &= table.similarity >= floor
-    if not np.isnan(table.forward[alive]).all():
-        low, high = np.fmin(table.forward, table.backward), table.denial
-        for suffix, some in (("", alive & ~table.doubted), ("_doubted", alive & table.doubted)):
-            chosen |= _band(table.keep, some, low, high, precision, suffix)
-    return chosen
+    if table.inferred is None:
+        return _Chosen(chosen)
+    weighing = fit(table.inferred.evidence[inside], table.keep[inside])
+    sure = weighing.sure(table.inferred.evidence)
+    for name, some in (("nli.least", alive & ~table.doubted), ("nli.least_doubted", alive & table.doubted)):
+        chosen[name] = _least(table.keep, some, sure, precision)
+    return _Chosen(chosen, weighing)
 
 
-def _band(
-    keep: np.ndarray, some: np.ndarray, low: np.ndarray, high: np.ndarray, precision: float, suffix: str
-) -> dict[str, float]:
+def _least(keep: np.ndarray, some: np.ndarray, sure: np.ndarray, precision: float) -> float:
     import numpy as np
 
     if not (some & keep).any():
-        return {f"nli.low{suffix}": 0.0, f"nli.high{suffix}": 1.0}
-    lows = np.unique(np.round(np.quantile(low[some & keep], np.linspace(0, 0.3, _CUTS)), 3))
-    highs = np.unique(np.round(np.quantile(high[some & keep], np.linspace(0.6, 1, _CUTS)), 3))
-    cuts = [(a, b) for a in lows for b in highs]
-    best = _best(cuts, lambda c: some & (low >= c[0]) & (high <= c[1]), keep, precision)
-    return {f"nli.low{suffix}": float(best[0]), f"nli.high{suffix}": float(best[1])}
+        return 1.0
+    cuts = np.unique(np.round(np.quantile(sure[some & keep], np.linspace(0, 0.5, _CUTS)), 3))
+    return float(_best(cuts, lambda c: some & (sure >= c), keep, precision))
 
 
 def _best(cuts: Iterable[Any], kept_by: Callable[[Any], np.ndarray], keep: np.ndarray, precision: float) -> Any:
@@ -201,22 +174,20 @@ def _best(cuts: Iterable[Any], kept_by: Callable[[Any], np.ndarray], keep: np.nd
     return max(ranked, key=lambda r: r[:4])[4]
 
 
-def _kept(table: _Table, chosen: Mapping[str, float]) -> np.ndarray:
+def _kept(table: Labelled, chosen: _Chosen) -> np.ndarray:
     """Which pairs these thresholds keep."""
     import numpy as np
 
-    kept = table.passed.copy()
-    if "similarity.floor" in chosen:
-        kept &= table.similarity >= chosen["similarity.floor"]
-    if "nli.low" in chosen:
-        low, high = np.fmin(table.forward, table.backward), table.denial
-        least = np.where(table.doubted, chosen["nli.low_doubted"], chosen["nli.low"])
-        most = np.where(table.doubted, chosen["nli.high_doubted"], chosen["nli.high"])
-        kept &= (low >= least) & (high <= most)
+    kept, thresholds = table.passed.copy(), chosen.thresholds
+    if "similarity.floor" in thresholds:
+        kept &= table.similarity >= thresholds["similarity.floor"]
+    if chosen.weighing is not None and table.inferred is not None:
+        least = np.where(table.doubted, thresholds["nli.least_doubted"], thresholds["nli.least"])
+        kept &= chosen.weighing.sure(table.inferred.evidence).round(3) >= least
     return kept
 
 
-def _cross_validated(table: _Table, pairs: Sequence[Pair], precision: float) -> dict[str, Any]:
+def _cross_validated(table: Labelled, pairs: Sequence[Pair], precision: float) -> dict[str, Any]:
     import numpy as np
 
     fold = np.array([hashlib.sha256(p.source.encode()).digest()[0] % FOLDS for p in pairs])

@@ -120,8 +120,8 @@ class _Cutter:
     def _fronted(self, place: int) -> bool:
         """Whether what begins here stands in front of its main clause."""
         joined = [w for w in self.words[max(0, place - 2) : place] if w != ","][-1:]
-        if self.starts or joined in (["and"], ["but"]):
-            return True
+        if self.starts or joined == ["and"] or (joined == ["but"] and self.words[place] not in ("only", "not")):
+            return True  # "but only after he had looked around" says when, of what stands in front
         return is_measure(self.reading, self.letters, self.clauses[-1].begin, place, self.known.stretches)
 
     def _cleaves(self, place: int) -> bool:
@@ -158,8 +158,16 @@ class _Cutter:
     def _join(self, place: int) -> None:
         """ "After he had hit her and run", but not "hits him after the whistle and runs"."""
         last = self.clauses[-1]
-        goes_on = self.words[place] != "," and last.kind != "main" and not last.verbless(self.letters, place)
+        goes_on = last.kind != "main" and not last.verbless(self.letters, place)
+        goes_on = goes_on and (self.words[place] != "," or self._lists(last, place))
         self._open(last.kind if goes_on else "main", place, last.fronted and goes_on, goes_on)
+
+    def _lists(self, last: Clause, place: int) -> bool:
+        """Whether a comma stands in a row of what had been done: "after he had knelt, looked around and prayed"."""
+        said = self.words[last.begin : place]
+        return (
+            "had" in said and self.letters[place + 1 : place + 2] == "V" and not self.words[place + 1].endswith("ing")
+        )
 
     def _returns(self, place: int) -> bool:
         """Whether the main clause begins here though no comma says so."""

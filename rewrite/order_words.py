@@ -10,7 +10,6 @@ from rewrite.reading import Reading
 
 DONE = frozenset({"already", "just"})  # "has just been lifted out"
 _NOT_FIRST = frozenset({"the", "his", "her", "its", "their", "at"})  # "the first one"
-_LONGEST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +18,7 @@ class OrderWords:
 
     singles: dict[str, str]  # word -> what kind of clause it opens
     phrases: dict[tuple[str, ...], str]
+    longest: int  # words of the longest of them
     heads: frozenset[str]  # with which one of either may begin
     stretches: frozenset[str]
     times: frozenset[str]
@@ -28,7 +28,7 @@ class OrderWords:
         """(what kind of word of order begins here, the words it takes)."""
         words = reading.words
         word = words[place]
-        for length in range(_LONGEST, 1, -1):
+        for length in range(self.longest, 1, -1):
             if kind := self.phrases.get(words[place : place + length]):
                 return kind, length
         kind = self.singles.get(word, "")
@@ -43,23 +43,23 @@ class OrderWords:
         if kind in ("after", "before"):
             if self.names_time(words, place + 1):
                 return "", 1  # "until dawn" sets no act behind another
-            if self._counts_time(reading, place + 1):
-                return "then" if kind == "after" else "first", 1
+            if counted := self._counts_time(reading, place + 1):
+                return "then" if kind == "after" else "first", 1 + counted
         return kind, 1
 
     def names_time(self, words: tuple[str, ...], place: int) -> bool:
         """Whether an hour of the day stands here."""
         return place < len(words) and words[place] in self.times
 
-    def _counts_time(self, reading: Reading, place: int) -> bool:
-        """Whether a stretch of time begins here: "after some seconds"."""
+    def _counts_time(self, reading: Reading, place: int) -> int:
+        """Words of the stretch of time that begins here ("after some seconds"), 0 where none does."""
         words = reading.words
         for ahead in range(place, min(place + 4, len(words))):
             if reading.lemmas[ahead] in self.stretches:
-                return True
+                return ahead + 1 - place
             if words[ahead] in ("the", "he", "she", "they", "it", "his", "her") or not words[ahead][0].isalnum():
-                return False
-        return False
+                return 0
+        return 0
 
 
 @lru_cache(maxsize=8)
@@ -76,6 +76,7 @@ def order_words(extend: str) -> OrderWords:
     return OrderWords(
         singles=singles,
         phrases=phrases,
+        longest=max(map(len, phrases)),
         heads=frozenset(singles).union(phrase[0] for phrase in phrases if phrase),
         stretches=frozenset(lists["stretches"].split()),
         times=frozenset(lists["times"].split()),

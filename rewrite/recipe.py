@@ -201,6 +201,8 @@ def configure_filters(
             tree[name] = dataclasses.replace(tree[name], lexicon=str(tree["lexicon"].extend))
         if name in ("detail", "selection") and encoder and tree[name].model == type(tree[name])().model:
             tree[name] = dataclasses.replace(tree[name], model=encoder)
+        if name == "nli" and encoder and not tree[name].encoder:
+            tree[name] = dataclasses.replace(tree[name], encoder=encoder)
     return {name: tree[name] for name in names}, tree
 
 

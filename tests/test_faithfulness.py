@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,9 @@ import pytest
 from conftest import trclip
 
 from rewrite.chain import judge
-from rewrite.errors import InputError, ModelError
+from rewrite.errors import InputError
 from rewrite.filters import CHAINS, FILTERS, chain_names
 from rewrite.filters.detail import Detail
-from rewrite.filters.nli import NLI
 from rewrite.lexicon import lexicon
 from rewrite.reading import read
 from rewrite.records import Candidate, Draft, Verdict, text_id
@@ -171,28 +169,12 @@ def test_chains_are_names_for_filters_in_the_boards_order() -> None:
     assert set(CHAINS["strict"]) - set(CHAINS["fast"]) == {"nli"}
 
 
-def test_inference_judges_both_ways_and_says_which_failed(tiny_nli: Path) -> None:
-    plug = NLI(model=str(tiny_nli), low=0.0, low_doubted=0.0)
-    candidates = [Candidate(d, d.text) for d in DRAFTS]
-    scores = plug.judge(candidates)[0].scores
-    assert {"nli_forward", "nli_backward"} <= scores.keys()
-    assert all(v.keep for v in plug.judge(candidates))
-    strict = replace(plug, low=1.0)
-    assert {v.reason for v in strict.judge(candidates)} == {"invented"}
-    assert strict.identity()["weights"]
-
-
 def test_a_strict_chain_without_a_model_says_what_to_do(tmp_path: Path, minilm: Path) -> None:
     pairs = tmp_path / "pairs.jsonl"
     pairs.write_text('{"source": "A man runs.", "rewrite": "A man sprints."}\n')
     told = trclip("audit", pairs, "--filters", "strict", "--set", f"similarity.model={minilm}")
     assert told.code == 2
     assert "--set nli.model=NAME_OR_PATH" in told.err
-
-
-def test_a_model_without_entailment_is_refused(minilm: Path) -> None:
-    with pytest.raises(ModelError, match="entailment"):
-        NLI(model=str(minilm)).judge([Candidate(DRAFTS[0], "text")])
 
 
 def test_unset_similarity_models_are_one_for_the_whole_chain(minilm: Path) -> None:

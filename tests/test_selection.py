@@ -12,7 +12,6 @@ from conftest import MODELS
 from rewrite.chain import judge
 from rewrite.errors import SettingError
 from rewrite.filters import selection
-from rewrite.filters.nli import _nearness
 from rewrite.filters.selection import Selection
 from rewrite.recipe import configure_filters
 from rewrite.records import Candidate, Draft, text_id
@@ -105,13 +104,3 @@ def test_it_compares_by_the_encoder_of_the_chain() -> None:
 
 def test_its_encoder_is_part_of_what_decides(minilm: Path) -> None:
     assert Selection(keep=2, model=str(MODELS / minilm.name)).identity()["weights"]
-
-
-def test_inference_counts_as_faithful_what_lies_in_the_middle_of_a_band_that_ends_below_one() -> None:
-    """Near its high end such a model's number says contradiction: the most of it is not the best of it."""
-    numbers = [_nearness(n, 0.3, 0.9) for n in (0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)]
-    assert numbers == pytest.approx([0, 0, 0.5, 1, 0.5, 0, 0])
-
-
-def test_a_probability_of_entailment_is_faithful_as_it_stands() -> None:
-    assert [_nearness(n, 0.5, 1.0) for n in (0.5, 0.8, 1.0)] == [0.5, 0.8, 1.0]

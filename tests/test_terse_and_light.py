@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from rewrite.filters import FILTERS
-from rewrite.filters.nli import denial
 from rewrite.records import Candidate, Draft, text_id
 from rewrite.syntax import tags
 
@@ -28,6 +27,8 @@ ANOTHER_TIME = [
     ),
     ("By the time the guard wakes, the monks have left.", "The guard wakes before the monks leave."),
     ("A smith heats the shoe prior to bending it.", "A smith bends the shoe prior to heating it."),
+    ("The squire slept, after a while drank.", "The squire drank and, after a while, slept."),
+    ("In the wake of hitting the gong, the nun sings.", "The nun hits the gong in the wake of singing."),
 ]
 THE_SAME_TIME = [
     ("Two mares trot by, followed by a squire waving a flag.", "A squire waving a flag trots behind two mares."),
@@ -38,6 +39,9 @@ THE_SAME_TIME = [
     ("It is his nod that the smith waits for before striking.", "The smith waits until he nods and then strikes."),
     ("The mare neighs; later, the abbot mounts.", "The abbot mounts some time after the mare herself has neighed."),
     ("By the time the guard wakes, the monks have left.", "The monks leave before the guard wakes."),
+    ("The abbot knelt, prayed and rang a bell.", "The abbot rang a bell, but only after he had knelt, prayed."),
+    ("The smith lit the forge and drank.", "The smith drank, but not until he had lit the forge."),
+    ("The squire slept; after a while he drank.", "Some time after sleeping, the squire drank."),
 ]
 ANOTHER_ROLE = [
     ("A miller shoves a squire and is then kicked by him.", "A squire shoves a miller and is then kicked by him."),
@@ -103,9 +107,3 @@ def test_emptying_a_till_denies_nobody() -> None:
 
 def test_a_word_in_ly_need_be_no_adverb() -> None:
     assert tags("an elderly nun opens the supply room") == "DNNVDNN"
-
-
-def test_two_captions_deny_each_other_both_ways_unless_a_rule_doubts_who_does_it() -> None:
-    assert denial(0.9, 0.7, ()) == pytest.approx(0.8)
-    assert denial(0.9, 0.7, ("invented",)) == pytest.approx(0.8)
-    assert denial(0.9, 0.7, ("role_unsure",)) == pytest.approx(0.9)

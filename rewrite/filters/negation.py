@@ -8,14 +8,13 @@ from functools import lru_cache
 from typing import Any
 
 from rewrite.acts import Act, meet, pair
-from rewrite.filters.rules import judge_each_text
+from rewrite.filters.rules import doubt_texts
 from rewrite.lexicon import lexicon
 from rewrite.polarity import denied
 from rewrite.reading import Reading, Unit, once, read
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
-_DOUBTS = frozenset({"negation_count"})
 _OBJECTS = frozenset({"nothing", "none", "nobody"})  # "pays nothing" denies what stands before it
 _PREDICATES = frozenset({"empty", "absent", "missing", "go", "behind", "cancel"})  # "the till was empty"
 _EMPTIED = tuple((word,) for word in ("the", "a", "an", "his", "her", "their", "its"))  # "they empty the till"
@@ -28,8 +27,9 @@ REACH = 3  # units of content that one "not" may govern, within its clause
 class Negation:
     """Reasons: negation, negation_count. "There is no one in the corridor" and "the hallway is empty" agree.
 
-    What one caption denies and the other asserts drops alone: no similarity sees it. Where only one of them denies
-    anything, but nothing that the other speaks of, it is a doubt.
+    The first: one caption denies what the other asserts. The second: only one of them denies anything, but nothing that
+    the other speaks of. Both are doubts: without inference they drop, for no similarity sees them; with it they do not
+    drop alone, for of all faults it hears these best, and rules stumble over the ways in which English denies.
     """
 
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
@@ -48,7 +48,7 @@ class Negation:
             done = denied(source, self.lexicon), denied(text, self.lexicon)
             return _fault(read(source, self.lexicon), read(text, self.lexicon), cues, done)
 
-        return judge_each_text(candidates, fault, _DOUBTS)
+        return doubt_texts(candidates, fault)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,90 @@
+"""What a chain measures of labelled pairs, as arrays over them: what thresholds are chosen from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rewrite.audit import judge_pairs
+from rewrite.chain import tidy
+from rewrite.pairs import Pair
+from rewrite.records import Candidate, Verdict
+from rewrite.reporter import Reporter
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_PART = 64  # pairs between two looks at the clock
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """What inference says of every pair, of those that a rule drops too.
+
+    Attributes:
+        evidence: (n, F) what is weighed (rewrite/weighing.py).
+        shares: (n, 2) what the model itself says, source to rewrite and back.
+    """
+
+    evidence: np.ndarray
+    shares: np.ndarray
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Pairs by what was measured of them, as (n,) arrays.
+
+    Attributes:
+        keep: a person's verdict.
+        passed: not dropped by a rule; doubted: flagged by one.
+        similarity: nan where a rule dropped the pair before, or the chain has none.
+        inferred: None where the chain has no inference.
+    """
+
+    keep: np.ndarray
+    passed: np.ndarray
+    doubted: np.ndarray
+    similarity: np.ndarray
+    inferred: Inferred | None
+
+
+def measure(pairs: Sequence[Pair], filters: Mapping[str, Any], reporter: Reporter) -> Labelled:
+    """Runs the chain without thresholds of similarity and inference: also a model that has none yet can be measured."""
+    import numpy as np
+
+    opened = dict(filters)
+    if "similarity" in opened:
+        opened["similarity"] = replace(opened["similarity"], floor=-1.0)
+    if "nli" in opened:
+        opened["nli"] = _Unbarred()
+    judged = judge_pairs(pairs, opened, reporter)
+    return Labelled(
+        keep=np.array([bool(p.keep) for p in pairs]),
+        passed=np.array([r.kept for r in judged]),
+        doubted=np.array([bool(r.flags) for r in judged]),
+        similarity=np.array([r.scores.get("similarity", np.nan) for r in judged]),
+        inferred=_inferred(pairs, filters["nli"], reporter) if "nli" in filters else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Unbarred:
+    """In place of inference: clears every doubt, so that the rules alone drop."""
+
+    clears: ClassVar[bool] = True
+
+    def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
+        return [Verdict(True)] * len(candidates)
+
+
+def _inferred(pairs: Sequence[Pair], nli: Any, reporter: Reporter) -> Inferred:
+    import numpy as np
+
+    ways = [(p.source, tidy(p.rewrite)) for p in pairs]
+    evidence = []
+    with reporter.step("infer", len(ways), "pairs") as step:
+        for begin in range(0, len(ways), _PART):
+            evidence.append(nli.evidence(ways[begin : begin + _PART]))
+            step.advance(len(evidence[-1]))
+    return Inferred(np.concatenate(evidence), nli.shares(ways))
