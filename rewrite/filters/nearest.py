@@ -10,7 +10,7 @@ from rewrite.embeddings import DEFAULT, locate_encoder, vectors
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import describe, operational, setting
 from rewrite.templates import NORMAL
-from rewrite.weights import weights_digest
+from rewrite.weights import weights_digest, written_name
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Nearest:
 
     def identity(self) -> dict[str, Any]:
         path = locate_encoder(self.model)
-        named = path.name if "/" not in self.model or path.exists() else self.model
-        return {**describe(self, identity_only=True), "model": named, "weights": weights_digest(path)}
+        named = {"model": written_name(self.model), "weights": weights_digest(path)}
+        return {**describe(self, identity_only=True), **named}
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         known = [i for i, c in enumerate(candidates) if c.draft.source in self.classes]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rewrite.embeddings import DEFAULT, locate_encoder, vectors
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import describe, setting
-from rewrite.weights import weights_digest
+from rewrite.weights import weights_digest, written_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +36,7 @@ class Selection:
         if not self.keep:
             return {"keep": 0}
         path = locate_encoder(self.model)
-        return {**describe(self), "model": path.name, "weights": weights_digest(path)}
+        return {**describe(self), "model": written_name(self.model), "weights": weights_digest(path)}
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         places: dict[str, list[int]] = {}

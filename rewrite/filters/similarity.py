@@ -13,7 +13,7 @@ from typing import Any
 from rewrite.embeddings import DEFAULT, locate_encoder, vectors
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import describe, operational, setting
-from rewrite.weights import weights_digest
+from rewrite.weights import weights_digest, written_name
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Similarity:
         settings = describe(self, identity_only=True)
         return {
             **settings,
-            "model": path.name if "/" not in self.model or path.exists() else self.model,
+            "model": written_name(self.model),
             "weights": weights_digest(path),
             "scale": "cosine",
         }
