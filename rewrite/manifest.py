@@ -20,7 +20,18 @@ from rewrite.errors import CorpusError, StorageError
 NAME = "manifest.json"
 FORMAT = 1
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-_PACKAGES = ("torch", "transformers", "sentence-transformers", "vllm", "xllamacpp", "numpy", "scikit-learn")
+_PACKAGES = (
+    "trclip-vad",
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "tokenizers",
+    "onnxruntime",
+    "vllm",
+    "xllamacpp",
+    "numpy",
+    "scikit-learn",
+)
 
 
 def canonical(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,11 @@ def test_no_candidates_give_no_verdicts(plug: Any) -> None:
 def test_scores_and_identity_are_json(plug: Any) -> None:
     json.dumps([dict(v.scores) for v in plug.judge(CANDIDATES)])
     json.dumps(plug.identity())
+
+
+def test_a_filter_of_rules_names_their_version(plug: Any) -> None:
+    reads = {f.name for f in fields(plug)} & {"lexicon"}
+    assert ("rules" in plug.identity()) == bool(reads)
 
 
 @pytest.mark.parametrize(

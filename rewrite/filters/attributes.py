@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from rewrite.filters.rules import judge_each
+from rewrite.filters.rules import judge_each, rule_identity
 from rewrite.lexicon import lexicon
 from rewrite.reading import Reading, once
 from rewrite.records import Candidate, Verdict
@@ -30,7 +30,7 @@ class Attributes:
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
 
     def identity(self) -> dict[str, Any]:
-        return {"lexicon": lexicon(self.lexicon).digest}
+        return rule_identity(self.lexicon)
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         known = _classes(self.lexicon)

@@ -15,12 +15,13 @@ from math import log
 from typing import Any
 
 from rewrite.embeddings import DEFAULT, locate_encoder, vectors
+from rewrite.filters.rules import rule_identity
 from rewrite.lexicon import lexicon
 from rewrite.reading import Reading, Unit, read
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import describe, setting
 from rewrite.syntax import tags
-from rewrite.weights import weights_digest
+from rewrite.weights import weights_digest, written_name
 
 _JOINS = frozenset({"and", "then", "the", "a", "an"})
 
@@ -58,9 +59,9 @@ class Detail:
         settings = describe(self, identity_only=True)
         return {
             **settings,
-            "model": path.name,
+            "model": written_name(self.model),
             "weights": weights_digest(path),
-            "lexicon": lexicon(self.lexicon).digest,
+            **rule_identity(self.lexicon),
         }
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:

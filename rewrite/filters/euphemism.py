@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from rewrite.filters.labels import evocations
-from rewrite.filters.rules import reject
+from rewrite.filters.rules import reject, rule_identity
 from rewrite.lexicon import lexicon
 from rewrite.reading import Reading, Unit, holds
 from rewrite.records import Candidate, Verdict
@@ -24,7 +24,7 @@ class Euphemism:
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
 
     def identity(self) -> dict[str, Any]:
-        return {"lexicon": lexicon(self.lexicon).digest}
+        return rule_identity(self.lexicon)
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         vague, acts = _vague(self.lexicon), evocations(self.lexicon).allowing

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from rewrite.filters.rules import rule_identity
 from rewrite.lexicon import lexicon
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
@@ -36,7 +37,7 @@ class Form:
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
 
     def identity(self) -> dict[str, Any]:
-        return {"lexicon": lexicon(self.lexicon).digest}
+        return rule_identity(self.lexicon)
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         known = _refusals(self.lexicon)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from rewrite.filters.labels import Phrases, evocations
+from rewrite.filters.rules import rule_identity
 from rewrite.lexicon import LONGEST, Lexicon, lexicon
 from rewrite.reading import Reading, read
 from rewrite.records import Candidate, Verdict
@@ -31,7 +32,7 @@ class Naming:
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
 
     def identity(self) -> dict[str, Any]:
-        return {**describe(self), "lexicon": lexicon(self.lexicon).digest}
+        return {**describe(self), **rule_identity(self.lexicon)}
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         return [Verdict(not (reason := self._fault(c)), reason) for c in candidates]

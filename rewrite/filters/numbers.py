@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import islice, pairwise
 from typing import Any
 
-from rewrite.filters.rules import reject_texts
+from rewrite.filters.rules import reject_texts, rule_identity
 from rewrite.frames import scene
 from rewrite.lexicon import lexicon
 from rewrite.reading import Reading, Unit, once, read
@@ -27,7 +27,7 @@ class Numbers:
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
 
     def identity(self) -> dict[str, Any]:
-        return {"lexicon": lexicon(self.lexicon).digest}
+        return rule_identity(self.lexicon)
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         names = _names(self.lexicon)

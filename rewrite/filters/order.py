@@ -8,8 +8,7 @@ from typing import Any
 
 from rewrite.acts import Act, meet, pair
 from rewrite.cast import Ids
-from rewrite.filters.rules import reject_texts
-from rewrite.lexicon import lexicon
+from rewrite.filters.rules import reject_texts, rule_identity
 from rewrite.reading import read
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
@@ -26,7 +25,7 @@ class Order:
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
 
     def identity(self) -> dict[str, Any]:
-        return {"lexicon": lexicon(self.lexicon).digest}
+        return rule_identity(self.lexicon)
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         return reject_texts(candidates, lambda source, text: _fault(source, text, self.lexicon))

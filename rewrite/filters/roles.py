@@ -8,7 +8,7 @@ from typing import Any
 
 from rewrite.acts import Act, Pair, answering, meet, pair
 from rewrite.cast import Ids, somebody
-from rewrite.filters.rules import judge_each_text
+from rewrite.filters.rules import judge_each_text, rule_identity
 from rewrite.lexicon import Lexicon, lexicon
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
@@ -29,7 +29,7 @@ class Roles:
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
 
     def identity(self) -> dict[str, Any]:
-        return {"lexicon": lexicon(self.lexicon).digest}
+        return rule_identity(self.lexicon)
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         return judge_each_text(candidates, lambda source, text: _fault(source, text, self.lexicon), _DOUBTS)
