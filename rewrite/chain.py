@@ -36,6 +36,9 @@ def judge(drafts: Iterable[Draft], filters: Mapping[str, Filter], reporter: Repo
         Candidate(draft, tidy(draft.text))
         for draft in sorted(drafts, key=lambda d: (d.source_id, d.template, d.variant))
     ]
+    for plug in filters.values():
+        if note := getattr(plug, "note", str)():
+            reporter.say(note)
     judged: list[Rewrite] = []
     whole = any(getattr(plug, "whole", False) for plug in filters.values())
     chunks = [candidates] if whole else list(_chunks(candidates))

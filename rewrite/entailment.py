@@ -1,8 +1,7 @@
 """Natural language inference models: what a premise says of a hypothesis, a logit for each class of the model.
 
 Two kinds, told apart by what a folder holds: a sentence-transformers CrossEncoder (folder or hub name; `share` is the
-probability of entailment), and an ONNX file with its tokenizer (`share` is the probability of its last class). Logits
-mean nothing without their model: what is known of it belongs to the digest of its weights (`calibrated`).
+probability of entailment), and an ONNX file with its tokenizer (`share` is the probability of its last class).
 """
 
 from __future__ import annotations
@@ -11,57 +10,52 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rewrite.errors import ModelError
-from rewrite.weights import locate, weights_digest
+from rewrite.weights import is_onnx, locate, onnx_files, weights_digest
 
 if TYPE_CHECKING:
     import numpy as np
 
-_FILE = Path(__file__).resolve().parent / "lexicons" / "calibrated.yaml"
 _LENGTH = 160  # tokens of premise and hypothesis together, where an ONNX model does not say
+_INPUTS = ("input_ids", "attention_mask", "token_type_ids")  # what an ONNX model may ask for
+_SLICE = 256  # pairs that wait for a thread at a time: an interrupted run waits for no more
+_REMEMBERED = 100_000  # pairs; beyond, all are forgotten
 
 
 class Judge(Protocol):
     """A loaded model.
 
     Attributes:
-        shown: the class whose probability `share` gives.
+        asked: the class whose probability `share` gives.
     """
 
-    shown: int
+    asked: int
 
     def logits(self, pairs: Sequence[tuple[str, str]], batch: int) -> np.ndarray:
         """(n, K) float32 for (premise, hypothesis) pairs."""
 
 
-def calibrated(weights: str) -> dict[str, Any]:
-    """What was measured of a model, by its weights' digest: encoder's digest, or `alone` -> thresholds and weights."""
-    import yaml
-
-    found: dict[str, Any] = yaml.safe_load(_FILE.read_bytes()).get(weights, {})
-    return found
-
-
-def is_onnx(path: Path) -> bool:
-    """Whether a model's folder (or file) is an ONNX one."""
-    return path.suffix == ".onnx" or (path.is_dir() and any(path.rglob("*.onnx")))
-
-
 def logits(model: str, pairs: Sequence[tuple[str, str]], batch: int) -> np.ndarray:
-    """(n, K) what each premise says of its hypothesis; a pair that this process has met before is not judged again.
+    """(n, K) what each premise says of its hypothesis; a pair that this process has met lately is not judged again.
 
     Raises:
-        ModelError: the model is not there, is of neither kind, or its package is not installed.
+        ModelError: the model is not there, is of neither kind, or its package is not installed; or what it gives is not
+            finite.
     """
     import numpy as np
 
     judge, known = _opened(model)
+    if len(known) > _REMEMBERED:
+        known.clear()
     # Pairs of one length go together: padding costs time.
     new = sorted({p for p in pairs if p not in known}, key=lambda p: (len(p[0]) + len(p[1]), p))
     if new:
-        known |= zip(new, judge.logits(new, batch), strict=True)
+        found = judge.logits(new, batch)
+        if not np.isfinite(found).all():
+            raise ModelError(model, "gives numbers that are none", "Is its file whole? Give another NLI model.")
+        known |= {pair: row.copy() for pair, row in zip(new, found, strict=True)}  # a row alone holds no batch alive
     return np.stack([known[pair] for pair in pairs]) if pairs else np.zeros((0, 0), np.float32)
 
 
@@ -69,8 +63,10 @@ def share(model: str, found: np.ndarray) -> np.ndarray:
     """(n,) in [0, 1] of (n, K) logits: the probability of the class that the model is asked for."""
     import numpy as np
 
+    if not len(found):
+        return np.zeros(0, np.float32)
     odds = np.exp(found - found.max(axis=1, keepdims=True))
-    return np.asarray(odds[:, _opened(model)[0].shown] / odds.sum(axis=1))
+    return np.asarray(odds[:, _opened(model)[0].asked] / odds.sum(axis=1))
 
 
 def _opened(model: str) -> tuple[Judge, dict[tuple[str, str], np.ndarray]]:
@@ -84,7 +80,7 @@ def _load(path: str, _weights: str) -> tuple[Judge, dict[tuple[str, str], np.nda
 
 
 class _CrossEncoder:
-    """Any sentence-transformers CrossEncoder with a class for entailment."""
+    """Any sentence-transformers CrossEncoder with a class for entailment. It reads the begin of what is too long."""
 
     def __init__(self, path: str) -> None:
         from sentence_transformers import CrossEncoder
@@ -101,7 +97,7 @@ class _CrossEncoder:
         if len(found) != 1:
             named = ", ".join(labels.values())
             raise ModelError(path, f"has no class for entailment (its classes: {named})", "Give an NLI model.")
-        self.shown = found[0]
+        self.asked = found[0]
 
     def logits(self, pairs: Sequence[tuple[str, str]], batch: int) -> np.ndarray:
         import numpy as np
@@ -116,9 +112,12 @@ class _Onnx:
 
     Pairs are judged one by one, a thread to each core: where weights are of eight bits the scale of the numbers between
     them is that of the whole batch, and what a pair is given would hang on its neighbours (by 0.16, measured).
+
+    Of a pair longer than the model's own fixed length, or else than 160 tokens, the ends are cut off, those of the
+    longer caption first, and are not judged. Two captions of CLIP's 77 tokens are about as long as that.
     """
 
-    shown = -1
+    asked = -1
 
     def __init__(self, path: Path) -> None:
         try:
@@ -128,41 +127,42 @@ class _Onnx:
             raise ModelError(path, "an ONNX model needs onnxruntime", todo) from None
         from tokenizers import Tokenizer
 
-        folder = path if path.is_dir() else path.parent
-        files = [path] if path.is_file() else sorted(folder.rglob("*.onnx"))
-        words = sorted(folder.rglob("tokenizer.json"))
-        if len(files) != 1 or len(words) != 1:
-            what = f"holds {len(files)} .onnx files and {len(words)} tokenizer.json"
-            raise ModelError(path, what, "Give a folder with one of each.")
-        alone = onnxruntime.SessionOptions()
-        alone.intra_op_num_threads = 1
+        file, words = onnx_files(path)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
         try:
-            self._session = onnxruntime.InferenceSession(str(files[0]), alone, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no other class
-            raise ModelError(files[0], f"onnxruntime cannot load it ({str(error)[:200]})", "Is it whole?") from None
-        fixed = self._session.get_inputs()[0].shape[1]
-        self._length = fixed if isinstance(fixed, int) else None
-        self._tokenizer = Tokenizer.from_file(str(words[0]))
-        self._tokenizer.enable_truncation(self._length or _LENGTH)
+            raise ModelError(file, f"onnxruntime cannot load it ({str(error)[:200]})", "Is it whole?") from None
+        shapes = {entry.name: entry.shape for entry in self._session.get_inputs()}
+        if not set(shapes) <= set(_INPUTS) or any(len(shape) != 2 for shape in shapes.values()):
+            what = f"asks for {', '.join(shapes)}; known are {', '.join(_INPUTS)}, each (batch, tokens)"
+            raise ModelError(file, what, "Export it as a text classifier.")
+        self._names = list(shapes)
+        try:
+            self._tokenizer = Tokenizer.from_file(str(words))
+        except Exception as error:  # noqa: BLE001 - tokenizers raises nothing more precise
+            raise ModelError(words, f"is no tokenizer ({str(error)[:200]})", "Is it whole?") from None
+        fixed = next(iter(shapes.values()))[1]
+        length, own = fixed if isinstance(fixed, int) else None, self._tokenizer.padding or {}
+        self._tokenizer.enable_truncation(length or _LENGTH)
         self._tokenizer.no_padding()
-        if self._length:
-            self._tokenizer.enable_padding(length=self._length)
+        if length:
+            kept = {name: own[name] for name in ("direction", "pad_id", "pad_type_id", "pad_token") if name in own}
+            self._tokenizer.enable_padding(length=length, **kept)
 
     def logits(self, pairs: Sequence[tuple[str, str]], batch: int) -> np.ndarray:
         import numpy as np
         from joblib import cpu_count
 
-        names = [entry.name for entry in self._session.get_inputs()]
-
         def one(pair: tuple[str, str]) -> np.ndarray:
             coded = self._tokenizer.encode(*pair)
-            rows = {
-                "input_ids": coded.ids,
-                "attention_mask": coded.attention_mask,
-                "token_type_ids": coded.type_ids,
-            }
-            found = self._session.run(None, {name: np.array([rows[name]], np.int64) for name in names})[0][0]
+            rows = dict(zip(_INPUTS, (coded.ids, coded.attention_mask, coded.type_ids), strict=True))
+            found = self._session.run(None, {name: np.array([rows[name]], np.int64) for name in self._names})[0][0]
             return np.asarray(found, np.float32)
 
+        found: list[np.ndarray] = []
         with ThreadPoolExecutor(cpu_count()) as threads:
-            return np.stack(list(threads.map(one, pairs)))
+            for begin in range(0, len(pairs), _SLICE):
+                found += threads.map(one, pairs[begin : begin + _SLICE])
+        return np.stack(found)

@@ -82,9 +82,10 @@ def _inferred(pairs: Sequence[Pair], nli: Any, reporter: Reporter) -> Inferred:
     import numpy as np
 
     ways = [(p.source, tidy(p.rewrite)) for p in pairs]
-    evidence = []
+    evidence, shares = [], []
     with reporter.step("infer", len(ways), "pairs") as step:
         for begin in range(0, len(ways), _PART):
             evidence.append(nli.evidence(ways[begin : begin + _PART]))
+            shares.append(nli.shares(ways[begin : begin + _PART]))  # of the same logits, which are still remembered
             step.advance(len(evidence[-1]))
-    return Inferred(np.concatenate(evidence), nli.shares(ways))
+    return Inferred(np.concatenate(evidence), np.concatenate(shares))

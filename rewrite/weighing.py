@@ -8,6 +8,7 @@ are fitted to labelled pairs in a second and stand in a file that can be read.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -41,11 +42,20 @@ class Weighing:
     weights: tuple[float, ...]
 
     def sure(self, evidence: np.ndarray) -> np.ndarray:
-        """(n,) in [0, 1] for (n, F) evidence: the probability that a pair is faithful, among pairs as those fitted."""
+        """(n,) in [0, 1] for (n, F) evidence: the probability that a pair is faithful, among pairs as those fitted.
+
+        Of three digits: the last bits differ between machines; what is chosen and what is judged by should not.
+
+        Raises:
+            SettingError: the evidence has another number of columns.
+        """
         import numpy as np
 
+        if evidence.shape[1] != len(self.low):
+            what = f"weighs {len(self.low)} numbers, and this model gives {evidence.shape[1]}"
+            raise SettingError("nli.weighing", what, "Run cli.py calibrate with this model.")
         odds = _terms(self._scaled(evidence)) @ np.array(self.weights) + self.bias
-        return np.asarray(1 / (1 + np.exp(-odds)))
+        return np.asarray(1 / (1 + np.exp(-odds))).round(3)
 
     def described(self) -> dict[str, Any]:
         """Plain json."""
@@ -61,7 +71,7 @@ def revived(described: Mapping[str, Any], where: str) -> Weighing:
     """The weighing that `described` wrote down.
 
     Raises:
-        SettingError: a field is missing, or their lengths do not fit each other.
+        SettingError: a field is missing or not finite, or their lengths do not fit each other.
     """
     try:
         low, high, middle, scale, weights = (tuple(map(float, described[name])) for name in _LISTS)
@@ -70,15 +80,17 @@ def revived(described: Mapping[str, Any], where: str) -> Weighing:
         fits = all(len(row) == size for row in (found.high, found.middle, found.scale)) and min(found.scale) > 0
         if not fits or len(found.weights) != size + size * (size + 1) // 2:
             raise ValueError("its lists do not fit each other")
+        if not all(map(math.isfinite, (found.bias, *low, *high, *middle, *scale, *weights))):
+            raise ValueError("not all its numbers are finite")
     except (KeyError, TypeError, ValueError) as error:
-        raise SettingError(where, f"is no weighing ({error})", "Make one with: cli.py calibrate.") from None
+        raise SettingError(where, f"is no weighing ({error!r})", "Make one with: cli.py calibrate.") from None
     return found
 
 
 def gather(forward: np.ndarray, backward: np.ndarray, cosine: np.ndarray | None = None) -> np.ndarray:
-    """(n, F) evidence: of each of K classes the least and the greatest number of both ways, then the cosine.
+    """(n, F) evidence: of each of K classes the smaller and the greater of its two logits, then the cosine.
 
-    Which way is which makes no difference: what one way adds is what the other way lacks.
+    So it is the same whichever caption stands first: an addition heard one way is an omission heard the other way.
 
     Args:
         forward, backward: (n, K) logits, source to rewrite and back.
@@ -91,7 +103,9 @@ def gather(forward: np.ndarray, backward: np.ndarray, cosine: np.ndarray | None 
 
 
 def fit(evidence: np.ndarray, keep: np.ndarray) -> Weighing:
-    """Maximum likelihood with an L2 penalty (scikit-learn's LogisticRegression), the same whatever machine fits it.
+    """Maximum likelihood with an L2 penalty (scikit-learn's LogisticRegression).
+
+    Fitted on another machine the last digits differ; a weighing that was written down is the same on all.
 
     Args:
         evidence: (n, F); `keep`: (n,) a person's verdicts, both kinds among them.

@@ -1,7 +1,8 @@
 """The board of filters, cheap to dear: their order here is their order in the chain.
 
 The contract: `judge` gives one verdict per candidate, in order, names a reason for every drop or doubt, and is pure
-(same candidates, same verdicts). A filter with `clears = True` decides what the ones before it doubt.
+(same candidates, same verdicts). A filter with `clears = True` decides what the ones before it doubt; one with a `note`
+has something to say before the chain begins.
 A new filter is one new file and one line here.
 """
 

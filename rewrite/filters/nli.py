@@ -6,25 +6,22 @@ say the same (rewrite/weighing.py). Of a model that nobody has calibrated it is 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rewrite.calibrated import UNCALIBRATED, Calibration, setting_of, shipped, stated
 from rewrite.embeddings import locate_encoder, vectors
-from rewrite.entailment import calibrated, is_onnx, logits, share
+from rewrite.entailment import logits, share
 from rewrite.errors import ModelError, SettingError
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import describe, operational, setting
-from rewrite.weighing import Weighing, gather, revived
-from rewrite.weights import locate, weights_digest
+from rewrite.weighing import Weighing, gather
+from rewrite.weights import is_onnx, locate, numbers_digest, weights_digest, written_name
 
 if TYPE_CHECKING:
     import numpy as np
-
-_ENTAILS = {"least": 0.5, "least_doubted": 0.8, "denies": 1.0}  # of probabilities of entailment
-_ALONE = "alone"  # the weighing that reads no cosine
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,9 @@ class NLI:
 
     Stores `nli` in [0, 1], how sure it is that both say the same, by which candidates are kept; and `nli_forward`
     (source -> rewrite) and `nli_backward`, what the model itself says: the probability of its entailment class, of an
-    ONNX model that of its last class. Unset thresholds and weights are those measured for the model, by its digest.
+    ONNX model that of its last class. Unset thresholds and weights are those measured for the model, by its digest. A
+    CrossEncoder that was never measured is held against 0.5, and 0.8 where a rule doubts, of its probability of
+    entailment; such an ONNX model is refused.
     """
 
     clears: ClassVar[bool] = True
@@ -52,23 +51,30 @@ class NLI:
                 raise ValueError(f"{name} must lie in [0, 1]")
 
     def identity(self) -> dict[str, Any]:
-        path = self._path()
-        name = self.model if not path.samefile(self.model) else path.name
-        settings = describe(self, identity_only=True)
-        return {**settings, **self._known(), "model": name, "weights": weights_digest(path)}
+        path, settings = self.located(), describe(self, identity_only=True)
+        named = {"model": written_name(self.model), "weights": weights_digest(path)}
+        return {**settings, **self._calibration().described(), **named}
+
+    def note(self) -> str:
+        """What a user should hear of before anything is judged; empty where there is nothing."""
+        if self.encoder and not self.weighing and (known := self._calibration()).weighing and not known.encoder:
+            return (
+                f"nli: {written_name(self.model)} was never calibrated with {written_name(self.encoder)}; "
+                "it is weighed without the cosine. cli.py calibrate weighs both."
+            )
+        return ""
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         import numpy as np
 
         if not candidates:
             return []
-        known = self._known()
+        known = self._calibration()
         ways = [(c.draft.source, c.text) for c in candidates]
         ahead, back = self._both(ways)
         forward, backward = share(self.model, ahead), share(self.model, back)
-        if known["weighing"]:
-            cosine = self._cosine(ways) if known["encoder"] else None
-            sure = revived(known["weighing"], "nli.weighing").sure(gather(ahead, back, cosine))
+        if known.weighing:
+            sure = known.weighing.sure(gather(ahead, back, self._cosine(ways) if known.encoder else None))
         else:
             sure = np.minimum(forward, backward)
         # Three digits: the last bits differ between machines, a verdict should not.
@@ -83,12 +89,22 @@ class NLI:
         """(n, 2) of (source, rewrite) pairs: what `nli_forward` and `nli_backward` give."""
         import numpy as np
 
-        return np.stack([share(self.model, logits) for logits in self._both(ways)], axis=1)
+        return np.stack([share(self.model, way) for way in self._both(ways)], axis=1)
 
-    def described(self, weighing: Weighing, denies: float) -> str:
+    def described(self, weighing: Weighing, contradiction_above: float) -> str:
         """A fitted weighing as the setting `weighing`: with the digests of the models it belongs to."""
-        weights = {"of": weights_digest(self._path()), "encoder": self._encoder(), "denies": denies}
-        return json.dumps({**weights, **weighing.described()}, separators=(",", ":"))
+        return setting_of(weighing, contradiction_above, numbers_digest(self.located()), self._encoder())
+
+    def located(self) -> Path:
+        """Where the model lies.
+
+        Raises:
+            ModelError: none is named, or it is not there.
+        """
+        if not self.model:
+            todo = "Give --set nli.model=NAME_OR_PATH, or choose --filters fast."
+            raise ModelError("filter nli", "no model is named", todo)
+        return locate(self.model, "an NLI model")
 
     def _both(self, ways: Sequence[tuple[str, str]]) -> tuple[np.ndarray, np.ndarray]:
         """(n, K) each: logits from source to rewrite, and back."""
@@ -102,56 +118,33 @@ class NLI:
         row = dict(zip(texts, vectors(self.encoder, texts), strict=True))
         return np.array([round(float(row[source] @ row[text]), 3) for source, text in ways])
 
-    def _path(self) -> Path:
-        if not self.model:
-            todo = "Give --set nli.model=NAME_OR_PATH, or choose --filters fast."
-            raise ModelError("filter nli", "no model is named", todo)
-        return locate(self.model, "an NLI model")
-
     def _encoder(self) -> str:
         """The digest of the encoder; empty where none is set."""
-        return weights_digest(locate_encoder(self.encoder)) if self.encoder else ""
+        return numbers_digest(locate_encoder(self.encoder)) if self.encoder else ""
 
-    def _known(self) -> dict[str, Any]:
-        """Thresholds, `denies`, the weights, and the digest of the encoder that they read ("": none)."""
-        found = self._stated() if self.weighing else self._measured()
-        for name in ("least", "least_doubted"):
-            if (value := getattr(self, name)) is not None:
-                found[name] = value
-        return found
-
-    def _stated(self) -> dict[str, Any]:
-        """The weights of a settings file."""
-        try:
-            found = json.loads(self.weighing)
-            of, encoder, denies = found["of"], found["encoder"], float(found["denies"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise SettingError("nli.weighing", f"is none ({error})", "Make one with: cli.py calibrate.") from None
-        if of != weights_digest(self._path()) or encoder not in ("", self._encoder()):
-            todo = "Run cli.py calibrate with these."
-            raise SettingError("nli.weighing", "was made with another NLI model or sentence encoder", todo)
-        weights = revived(found, "nli.weighing").described()
-        return {**_ENTAILS, "denies": denies, "weighing": weights, "encoder": encoder}
-
-    def _measured(self) -> dict[str, Any]:
-        """What the library knows of a model."""
-        table = calibrated(weights_digest(self._path()))
-        if (encoder := self._encoder()) and encoder in table:
-            return {**table[encoder], "encoder": encoder}
-        if _ALONE in table:
-            return {**table[_ALONE], "encoder": ""}
-        if is_onnx(self._path()):  # its numbers may mean anything
+    def _calibration(self) -> Calibration:
+        """Of the settings where they state one, else the one measured for the model; set thresholds win."""
+        path = self.located()
+        model, encoder = numbers_digest(path), self._encoder()
+        if self.weighing:
+            if self.least is None or self.least_doubted is None:
+                todo = "Give the whole file that cli.py calibrate wrote by --settings, or set all three."
+                raise SettingError("nli.weighing", "needs the nli.least and nli.least_doubted chosen for it", todo)
+            return stated(self.weighing, model, encoder, self.least, self.least_doubted)
+        known = shipped(model, encoder)
+        if known is None and is_onnx(path):  # its numbers may mean anything
             todo = "Run cli.py calibrate and give its file by --settings."
             raise ModelError(self.model, "is an NLI model that was never calibrated", todo)
-        return {**_ENTAILS, "weighing": None, "encoder": ""}
+        set_here = {name: value for name in ("least", "least_doubted") if (value := getattr(self, name)) is not None}
+        return replace(known or UNCALIBRATED, **set_here)
 
 
-def _verdict(candidate: Candidate, numbers: list[float], known: Mapping[str, Any]) -> Verdict:
+def _verdict(candidate: Candidate, numbers: list[float], known: Calibration) -> Verdict:
     reason, (sure, forward, backward) = "", numbers
-    if sure < known["least_doubted" if candidate.flags else "least"]:
+    if not sure >= (known.least_doubted if candidate.flags else known.least):  # what is no number is not sure
         if candidate.flags:
             reason = candidate.flags[0]
-        elif (forward + backward) / 2 > known["denies"]:
+        elif (forward + backward) / 2 > known.contradiction_above:
             reason = "contradicted"
         else:
             reason = "invented" if forward <= backward else "dropped"
