@@ -193,6 +193,10 @@ def configure_filters(
     names, board = chain_names(filters, kind), BOARDS[kind]
     tree = {**(groups or {}), "lexicon": Words(), **{name: board[name]() for name in names}}
     stated = [a for a in _stated(settings) if a.partition(".")[0] in tree]  # it may speak of filters not chosen here
+    for path in (a.partition("=")[0] for a in stated):
+        group, _, name = path.partition(".")
+        if name not in {f.name for f in dataclasses.fields(tree[group])}:
+            raise InputError(settings, f"was made by another version ({path})", "Run cli.py calibrate again.")
     tree = dict(apply(tree, [*stated, *assignments]))
     encoder = tree["similarity"].model if "similarity" in tree else None
     for name in names:
