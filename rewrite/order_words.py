@@ -30,7 +30,7 @@ class OrderWords:
         word = words[place]
         for length in range(self.longest, 1, -1):
             if kind := self.phrases.get(words[place : place + length]):
-                return kind, length
+                return kind, len(words[place : place + length])  # the end of a caption cuts a slice short
         kind = self.singles.get(word, "")
         if kind == "first" and place and words[place - 1] in _NOT_FIRST:
             return "", 1

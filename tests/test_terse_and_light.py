@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rewrite.filters import FILTERS
+from rewrite.order_words import order_words
+from rewrite.reading import read
 from rewrite.records import Candidate, Draft, text_id
 from rewrite.syntax import tags
 
@@ -107,3 +109,8 @@ def test_emptying_a_till_denies_nobody() -> None:
 
 def test_a_word_in_ly_need_be_no_adverb() -> None:
     assert tags("an elderly nun opens the supply room") == "DNNVDNN"
+
+
+def test_a_phrase_of_order_takes_no_more_words_than_a_caption_has() -> None:
+    reading = read("A man falls and then", "")
+    assert order_words("").at(reading, "C" * 5, 3) == ("then", 2)
