@@ -17,6 +17,7 @@ from trclip_vad.prior import ClassPrior
 from trclip_vad.temporal import TEMPORAL
 
 LENGTH = 256  # snippets to which the published model pads and cuts every video
+_CLIP_LENGTH = 10.0  # near the length of what CLIP gives before it is scaled to 1; of other encoders not known here
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +61,15 @@ def build(
         visual = VisualBranch(_temporal(settings).build(widths.visual), settings.dropout)
     if widths.text:
         alone = not widths.visual
+        scale = settings.scale or (widths.text**0.5 if widths.unit and not published else 1.0)
         temporal = _temporal(settings, alone) if alone else TEMPORAL["identity"]()
         text = TextBranch(
             widths.text,
             temporal.build(widths.text),
             MTN(widths.text, masked=not published),
             settings.dropout,
-            settings.scale or (widths.text**0.5 if widths.unit and not published else 1.0),
-            learned_null=not published,
+            scale,
+            silence=0.0 if published else scale * (1.0 if widths.unit else _CLIP_LENGTH),
         )
     both = widths.visual and widths.text
     fusion = (pick(FUSIONS, settings.fusion, "fusion") if both else Single)(widths.visual, widths.text)

@@ -38,7 +38,11 @@ class TextBranch(nn.Module):
     """F_t = Dropout(MTN(temporal(c S))), a learned null standing in S where no caption covers the snippet.
 
     c scales the vectors: MTN adds its input to a batch-normalised sum, and beside that a vector of length 1 vanishes.
-    Published code has no null (`learned_null` false): what is not covered is zero.
+    Published code has no null (`silence` 0): what is not covered is zero.
+
+    Args:
+        silence: length of the null at the start, best that of a scaled caption. A null that starts at zero is blown up
+            by the layer norms of whatever is temporal along the first gradients' signs, and training may not recover.
     """
 
     def __init__(
@@ -48,11 +52,12 @@ class TextBranch(nn.Module):
         multi_scale: nn.Module,
         dropout: float,
         scale: float,
-        learned_null: bool = True,
+        silence: float,
     ) -> None:
         super().__init__()
         self.scale = scale
-        self.null = nn.Parameter(torch.zeros(width), requires_grad=learned_null)
+        begin = functional.normalize(torch.randn(width), dim=0) * silence if silence else torch.zeros(width)
+        self.null = nn.Parameter(begin, requires_grad=silence > 0)
         self.temporal = temporal
         self.multi_scale = multi_scale
         self.dropout = nn.Dropout(dropout)
