@@ -95,6 +95,12 @@ def test_the_null_is_learned() -> None:
     assert made.text.null.grad.abs().sum() > 0
 
 
+def test_silence_begins_as_long_as_a_caption_of_unit_length_is_after_scaling() -> None:
+    text = detector().text
+    assert text is not None
+    assert float(text.null.detach().norm()) == pytest.approx(text.scale)
+
+
 def test_a_temporal_module_keeps_its_shape() -> None:
     for plug in TEMPORAL.values():
         assert plug().build(E)(batch().text, batch().mask).shape == batch().text.shape
