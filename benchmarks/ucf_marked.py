@@ -11,13 +11,13 @@ truly unknown. Three readings are measured: `apart` (silence is normal, but for 
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from ucf import DATA, ENCODER, ROOT, need
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from trclip_vad.config import Config
     from trclip_vad.paired import Paired
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT.parent / "shared" / "data" / "ucf_crime"
-ENCODER = Path(os.environ.get("TRCLIP_MODELS", ROOT / "models")) / "all-MiniLM-L6-v2"
 MARKS = Path(__file__).parent / "probe" / "ucf_marks.jsonl"
 NORMAL, FOLDS = 240, 2
 Truth = dict[str, dict[str, "np.ndarray"]]
@@ -46,10 +43,7 @@ def main(
     from rewrite.errors import TrclipError
     from rewrite.manifest import json_bytes
 
-    for needed in (data / "text.jsonl", encoder / "modules.json"):
-        if not needed.is_file():
-            typer.echo(f"error: {needed}: is not there. Give --data and --encoder (make models fetches one).", err=True)
-            raise typer.Exit(2)
+    need(data, encoder)
     try:
         found = measure(sets or [], seeds, data, encoder, out)
     except TrclipError as error:

@@ -6,16 +6,13 @@ The recipe was chosen on videos held out of the training list; this file is the 
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from ucf import DATA, ENCODER, ROOT, need
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT.parent / "shared" / "data" / "ucf_crime"
-ENCODER = Path(os.environ.get("TRCLIP_MODELS", ROOT / "models")) / "all-MiniLM-L6-v2"
 ARMS = ("identity", "lgt", "lgm_mamba")  # temporal modules side by side; all else is the recipe's
 FLOOR = {"auc": 0.78, "ap": 0.31, "ano_auc": 0.68}  # a throw-away head on the same captions reached these
 WANTED = {"auc": 0.80, "ap": 0.33}
@@ -36,10 +33,7 @@ def main(
     from rewrite.errors import TrclipError
     from rewrite.manifest import json_bytes
 
-    for needed in (data / "text.jsonl", encoder / "modules.json"):
-        if not needed.is_file():
-            typer.echo(f"error: {needed}: is not there. Give --data and --encoder (make models fetches one).", err=True)
-            raise typer.Exit(2)
+    need(data, encoder)
     try:
         found = measure(recipe, arms.split(","), seeds, data, encoder, out)
     except TrclipError as error:

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-from typing import Any
-
 import numpy as np
 import pytest
-from conftest import ROOT
-
-SPEC = importlib.util.spec_from_file_location("ucf_marked", ROOT / "benchmarks" / "ucf_marked.py")
-assert SPEC is not None
-assert SPEC.loader is not None
-ucf_marked: Any = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(ucf_marked)
+import ucf_marked
 
 
 def told_by(captions: list[tuple[int, int, bool]], length: int = 12) -> np.ndarray:

@@ -93,8 +93,10 @@ class Detector(nn.Module):
         """
         training = self.training
         self.eval()
-        logits, aligned, named = self._infer(video, classes or self.both)
-        self.train(training)
+        try:
+            logits, aligned, named = self._infer(video, classes or self.both)
+        finally:
+            self.train(training)
         judged = logits
         if self.both and aligned is not None:
             judged = (logits + log_odds(aligned)) / 2
