@@ -93,8 +93,9 @@ def test_an_audit_never_writes_over_its_input(tmp_path: Path) -> None:
 
 
 def test_calibration_writes_settings_that_other_commands_take(tmp_path: Path, rules: list[str]) -> None:
-    settings = tmp_path / "settings.json"
-    answer = trclip("calibrate", TUNING, "--precision", "0.8", "--out", settings, "--json", *rules)
+    settings, few = tmp_path / "settings.json", tmp_path / "few.jsonl"
+    few.write_text("\n".join(TUNING.read_text().splitlines()[:400]) + "\n")
+    answer = trclip("calibrate", few, "--precision", "0.8", "--out", settings, "--json", *rules)
     assert answer.code == 0, answer.err
     found = json.loads(settings.read_bytes())
     assert found == answer.json()
