@@ -339,3 +339,24 @@ def test_stopped_at_any_write_a_run_ends_in_the_same_bytes(
             p.name: p.read_bytes() for p in (tmp_path / "whole").iterdir()
         }
     assert stopped == 7  # a state an epoch, weights, metrics, places, card, manifest
+
+
+def test_a_gradient_longer_than_the_clip_is_shortened_to_it(
+    both: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    norms: dict[float, list[float]] = {}
+    real = Fit._step
+    for clip in (0.0, 1e-3):
+
+        def step(self: Fit, *given: Any, clip: float = clip) -> dict[str, float]:
+            found = real(self, *given)
+            rows = [p.grad.flatten() for p in self.learned if p.grad is not None]
+            norms.setdefault(clip, []).append(float(torch.cat(rows).norm()))
+            return found
+
+        monkeypatch.setattr(Fit, "_step", step)
+        fitted(both, tmp_path / str(clip), f"optimiser.clip={clip}", "epochs=1")
+    assert min(norms[0.0]) > 1e-3
+    assert max(norms[1e-3]) == pytest.approx(1e-3, rel=1e-3)
+    with pytest.raises(SettingError, match="clip must not be negative"):
+        configure("demo", both[0], ["optimiser.clip=-1"], both[1])

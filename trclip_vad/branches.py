@@ -41,8 +41,8 @@ class TextBranch(nn.Module):
     Published code has no null (`silence` 0): what is not covered is zero.
 
     Args:
-        silence: length of the null at the start, best that of a scaled caption. A null that starts at zero is blown up
-            by the layer norms of whatever is temporal along the first gradients' signs, and training may not recover.
+        silence: length of the null at the start, best that of a scaled caption. At zero its first gradients are a
+            thousand times those of all else: the layer norms of what is temporal divide them by next to nothing.
     """
 
     def __init__(

@@ -111,6 +111,7 @@ class Optimiser:
         "cosine", "cosine: half a cosine to zero at the last step; milestones: a tenth from each of those epochs on"
     )
     milestones: tuple[int, ...] = setting((4, 8), "epochs behind which the rate falls to a tenth")
+    clip: float = setting(0.0, "greatest norm of a step's gradient, a longer one is shortened to it; 0: none")
     ema: float = setting(0.0, "decay per step of the averaged weights that are judged and kept; 0: none")
     accumulate: int = setting(1, "parts a batch is worked in, to save memory; normalisation sees a part at a time")
     precision: Literal["float32", "bfloat16"] = setting("float32", "of matrix products while training")
@@ -118,6 +119,8 @@ class Optimiser:
     def __post_init__(self) -> None:
         if self.lr <= 0 or self.weight_decay < 0:
             raise ValueError("lr > 0 and weight_decay >= 0 are needed")
+        if self.clip < 0:
+            raise ValueError("clip must not be negative")
         if not 0 <= self.ema < 1:
             raise ValueError("ema must lie in [0, 1)")
         if self.accumulate < 1:

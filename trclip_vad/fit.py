@@ -114,6 +114,8 @@ class Fit:
             for name, value in {"loss": loss / weight, **found}.items():
                 sums[name] = sums.get(name, torch.zeros((), device=device)) + value.detach() * weight
         self.parallel.average_gradients(self.learned)
+        if config.optimiser.clip:
+            torch.nn.utils.clip_grad_norm_(self.learned, config.optimiser.clip)
         self.optimiser.step()
         if self.averaged is not None:
             self.averaged.update_parameters(self.detector)
