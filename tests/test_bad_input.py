@@ -112,7 +112,7 @@ def test_a_wrong_wish_is_one_line(more: list[str], parts: tuple[str, ...], tmp_p
         (["train", "--recipe", "ucf_text", "--out", "x"], "the config names neither"),
         (
             ["train", "--recipe", "ucf_text", "--out", "x", "--set", "optimiser.rl=1"],
-            "Known: accumulate, ema, lr",
+            "Known: accumulate, clip, ema, lr",
         ),
         (["train", "--recipe", "ucf_text", "--bank", "nowhere", "--out", "x"], "there is no such bank folder"),
         (["embed", "--dataset", "ucf", "--data", "x", "--out", "x"], "dataset 'ucf'"),
