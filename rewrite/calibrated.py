@@ -19,7 +19,7 @@ from rewrite.weighing import Weighing, revived
 _FILE = Path(__file__).resolve().parent / "lexicons" / "calibrated.yaml"
 _ALONE = "alone"  # the weighing that reads no cosine
 _WHERE = "nli.weighing"
-_TODO = "Make one with: cli.py calibrate."
+_REMEDY = "Make one with: cli.py calibrate."
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def stated(weighing: str, model: str, encoder: str, least: float, least_doubted:
         found = json.loads(weighing)
         of, needs = str(found["of"]), str(found["encoder"])
     except (ValueError, KeyError, TypeError) as error:
-        raise SettingError(_WHERE, f"is none ({error!r})", _TODO) from None
+        raise SettingError(_WHERE, f"is none ({error!r})", _REMEDY) from None
     if of != model:
         raise SettingError(_WHERE, "is of another NLI model", "Run cli.py calibrate with this one.")
     if needs not in ("", encoder):
@@ -96,5 +96,5 @@ def _parsed(found: Mapping[str, Any], encoder: str, where: str) -> Calibration:
     try:
         least, doubted, above = (float(found[n]) for n in ("least", "least_doubted", "contradiction_above"))
     except (KeyError, TypeError, ValueError) as error:
-        raise SettingError(where, f"is none ({error!r})", _TODO) from None
+        raise SettingError(where, f"is none ({error!r})", _REMEDY) from None
     return Calibration(least, doubted, above, revived(found["weighing"], where), encoder)
