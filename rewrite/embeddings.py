@@ -54,6 +54,16 @@ def vectors(model: str, texts: Sequence[str], batch: int = 64) -> np.ndarray:
     return _store(str(path), weights_digest(path)).vectors(texts, batch)
 
 
+def cosines(model: str, pairs: Sequence[tuple[str, str]], batch: int = 64) -> list[float]:
+    """Of the two texts of each pair, by an encoder. Raises ModelError: no such encoder.
+
+    Three digits: the last bits differ between machines and batch shapes, a verdict should not.
+    """
+    texts = sorted({text for pair in pairs for text in pair})
+    row = dict(zip(texts, vectors(model, texts, batch), strict=True))
+    return [round(float(row[one] @ row[other]), 3) for one, other in pairs]
+
+
 class _Store:
     """The vectors of one encoder: in memory, and in the cache folder behind it."""
 

@@ -53,15 +53,18 @@ def outputs(module: nn.Module, device: str, dtype: torch.dtype = torch.float32) 
 
 
 @pytest.mark.parametrize("plug", ON_GPU, ids=str)
-def test_a_temporal_module_is_as_exact_on_a_gpu_as_on_a_cpu(plug: LGT) -> None:
-    """Both in float32, against float64: the published module's gradients lose four digits of seven on either."""
+def test_a_temporal_module_says_the_same_on_both_devices(plug: LGT) -> None:
+    """In float32. The published LGM-Mamba's gradients lose four digits of seven by that, on a CPU too: they are held
+    against float64, and may lose twice as much as on a CPU."""
     on_cpu = LGMMamba(variant=plug.variant, scan="reference") if isinstance(plug, LGMMamba) else plug
     there, here = outputs(made(plug), "cuda"), outputs(made(on_cpu), "cpu")
     exact = outputs(made(on_cpu), "cpu", torch.float64)
+    delicate = isinstance(plug, LGMMamba) and plug.variant == "published"
     for one, other, true in zip(there, here, exact, strict=True):
         scale = true.abs().max()
         lost = float((other - true).abs().max() / scale)
-        torch.testing.assert_close(one / scale, true / scale, atol=max(2e-4, 2 * lost), rtol=0)
+        held, atol = (true, max(2e-4, 2 * lost)) if delicate else (other, 2e-4)
+        torch.testing.assert_close(one / scale, held / scale, atol=atol, rtol=0)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

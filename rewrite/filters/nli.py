@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rewrite.calibrated import UNCALIBRATED, Calibration, setting_of, shipped, stated
-from rewrite.embeddings import locate_encoder, vectors
+from rewrite.embeddings import cosines, locate_encoder
 from rewrite.entailment import logits, share
 from rewrite.errors import ModelError, SettingError
 from rewrite.records import Candidate, Verdict
@@ -114,9 +114,7 @@ class NLI:
     def _cosine(self, ways: Sequence[tuple[str, str]]) -> np.ndarray:
         import numpy as np
 
-        texts = sorted({text for way in ways for text in way})
-        row = dict(zip(texts, vectors(self.encoder, texts), strict=True))
-        return np.array([round(float(row[source] @ row[text]), 3) for source, text in ways])
+        return np.array(cosines(self.encoder, ways))
 
     def _encoder(self) -> str:
         """The digest of the encoder; empty where none is set."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rewrite.embeddings import DEFAULT, locate_encoder, vectors
+from rewrite.embeddings import DEFAULT, cosines, locate_encoder
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import describe, operational, setting
 from rewrite.weights import weights_digest, written_name
@@ -45,13 +45,8 @@ class Similarity:
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         if not candidates:
             return []
-        texts = sorted({t for c in candidates for t in (c.draft.source, c.text)})
-        found = vectors(self.model, texts, self.batch)
-        row = {text: index for index, text in enumerate(texts)}
         verdicts = []
-        for c in candidates:
-            # Three digits: the last bits differ between machines and batch shapes, a verdict should not.
-            cosine = round(float(found[row[c.draft.source]] @ found[row[c.text]]), 3)
+        for cosine in cosines(self.model, [(c.draft.source, c.text) for c in candidates], self.batch):
             reason = "too_far" if cosine < self.floor else "too_near" if cosine > self.ceiling else ""
             verdicts.append(Verdict(not reason, reason, {"similarity": cosine}))
         return verdicts
