@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rewrite.cast import NOBODY, Cast, Ids, Member, alike
+from rewrite.cast import NOBODY, Cast, Ids, Member, alike, cast_of
 from rewrite.frames import scene
 from rewrite.nouns import Noun
-from rewrite.reading import once, read
+from rewrite.reading import once
 from rewrite.subjects import Frame
 
 
@@ -70,7 +70,7 @@ class Pair:
 @once
 def pair(source: str, text: str, extend: str = "") -> Pair:
     """Reads two captions side by side; the filters of one chunk share what is read."""
-    one, other = _cast(source, extend), _cast(text, extend)
+    one, other = cast_of(source, extend), cast_of(text, extend)
     answers = alike(one, other)
     owners = (
         (answers[number], tuple(NOBODY.union(*(answers[n] for n in owner)) for owner in member.owners))
@@ -98,11 +98,6 @@ def answering(act: Act, others: tuple[Act, ...]) -> list[Act]:
 def meet(some: tuple[Ids, ...], others: tuple[Ids, ...]) -> bool:
     """Whether somebody of the one may be somebody of the other."""
     return any(not a.isdisjoint(b) for a in some for b in others)
-
-
-@once
-def _cast(text: str, extend: str) -> Cast:
-    return Cast(scene(text, extend), read(text, extend).words, extend)
 
 
 def _answered(some: Ids, answers: list[Ids]) -> Ids:

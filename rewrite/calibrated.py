@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rewrite.errors import SettingError
+from rewrite.records import Candidate
 from rewrite.weighing import Weighing, revived
 
 _FILE = Path(__file__).resolve().parent / "lexicons" / "calibrated.yaml"
@@ -38,6 +39,10 @@ class Calibration:
     contradiction_above: float
     weighing: Weighing | None
     encoder: str
+
+    def least_of(self, candidate: Candidate) -> float:
+        """How sure it must be of a candidate."""
+        return self.least_doubted if candidate.flags else self.least
 
     def described(self) -> dict[str, Any]:
         """Plain json."""

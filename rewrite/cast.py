@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 
-from rewrite.frames import Scene
+from rewrite.frames import Scene, scene
 from rewrite.lexicon import lexicon
 from rewrite.nouns import Noun
-from rewrite.reading import Unit
+from rewrite.reading import Unit, once, read
 
 Ids = frozenset[int]
 NOBODY: Ids = frozenset()
@@ -143,6 +143,12 @@ class Cast:
             return frozenset({_NAMELESS[noun.word]})
         before = [n for n in fitting if n in seen]
         return frozenset(before or fitting)
+
+
+@once
+def cast_of(text: str, extend: str = "") -> Cast:
+    """Equal texts are read once."""
+    return Cast(scene(text, extend), read(text, extend).words, extend)
 
 
 def _fits(pronoun: str, member: Member) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rewrite.labelled import Labelled
 from rewrite.pairs import Pair
-from rewrite.weighing import Weighing, fit
+from rewrite.weighing import Evidence, Weighing, fit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,12 +73,12 @@ def choose(table: Labelled, inside: np.ndarray, fold: np.ndarray, precision: flo
         alive &= table.similarity >= floor
     if table.inferred is None:
         return Chosen(chosen)
-    sure, unchosen = _unseen(table.inferred.evidence, table.keep, inside, fold), []
+    sure, unchosen = _unseen(table, table.inferred.evidence, inside, fold), []
     for name, some in (("nli.least", alive & ~table.doubted), ("nli.least_doubted", alive & table.doubted)):
         chosen[name] = _least(table.keep, some, sure, precision)
         if not (some & table.keep).any():
             unchosen.append(name)
-    return Chosen(chosen, fit(table.inferred.evidence[inside], table.keep[inside]), tuple(unchosen))
+    return Chosen(chosen, _fit(table, table.inferred.evidence, inside), tuple(unchosen))
 
 
 def kept(table: Labelled, chosen: Chosen) -> np.ndarray:
@@ -104,14 +104,18 @@ def kept_unseen(table: Labelled, fold: np.ndarray, precision: float) -> np.ndarr
     return found
 
 
-def _unseen(evidence: np.ndarray, keep: np.ndarray, inside: np.ndarray, fold: np.ndarray) -> np.ndarray:
+def _fit(table: Labelled, evidence: Evidence, rows: np.ndarray) -> Weighing:
+    return fit(evidence[rows], table.keep[rows], table.weight[rows])
+
+
+def _unseen(table: Labelled, evidence: Evidence, inside: np.ndarray, fold: np.ndarray) -> np.ndarray:
     """(n,) how sure a weighing of the other folds is of each row inside; 0 of those that are not."""
     import numpy as np
 
-    sure = np.zeros(len(keep))
+    sure = np.zeros(len(table.keep))
     for number in np.unique(fold[inside]):
         rows, others = inside & (fold == number), inside & (fold != number)
-        sure[rows] = fit(evidence[others], keep[others]).sure(evidence[rows])
+        sure[rows] = _fit(table, evidence, others).sure(evidence[rows])
     return sure
 
 

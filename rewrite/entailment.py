@@ -1,7 +1,8 @@
 """Natural language inference models: what a premise says of a hypothesis, a logit for each class of the model.
 
 Two kinds, told apart by what a folder holds: a sentence-transformers CrossEncoder (folder or hub name; `share` is the
-probability of entailment), and an ONNX file with its tokenizer (`share` is the probability of its last class).
+probability of entailment), and an ONNX file with its tokenizer (`share` is the probability of its last class, which is
+taken for that of contradiction too).
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ class Judge(Protocol):
 
     Attributes:
         asked: the class whose probability `share` gives.
+        denies: the class of contradiction; None where the model has none.
     """
 
     asked: int
+    denies: int | None
 
     def logits(self, pairs: Sequence[tuple[str, str]], batch: int) -> np.ndarray:
         """(n, K) float32 for (premise, hypothesis) pairs."""
@@ -69,6 +72,15 @@ def share(model: str, found: np.ndarray) -> np.ndarray:
     return np.asarray(odds[:, _opened(model)[0].asked] / odds.sum(axis=1))
 
 
+def denial(model: str, found: np.ndarray) -> np.ndarray:
+    """(n,) of (n, K) logits: the log-odds of contradiction; of a model without that class, those against entailment."""
+    import numpy as np
+
+    judge = _opened(model)[0]
+    number, sign = (judge.asked, -1) if judge.denies is None else (judge.denies, 1)
+    return np.asarray(sign * (found[:, number] - np.logaddexp.reduce(np.delete(found, number, axis=1), axis=1)))
+
+
 def _opened(model: str) -> tuple[Judge, dict[tuple[str, str], np.ndarray]]:
     path = locate(model, "an NLI model")
     return _load(str(path), weights_digest(path))
@@ -98,6 +110,7 @@ class _CrossEncoder:
             named = ", ".join(labels.values())
             raise ModelError(path, f"has no class for entailment (its classes: {named})", "Give an NLI model.")
         self.asked = found[0]
+        self.denies = next((i for i, name in labels.items() if name.startswith("contra")), None)
 
     def logits(self, pairs: Sequence[tuple[str, str]], batch: int) -> np.ndarray:
         import numpy as np
@@ -118,6 +131,7 @@ class _Onnx:
     """
 
     asked = -1
+    denies: int | None = -1  # loud of what is denied; such a model is calibrated before it is used
 
     def __init__(self, path: Path) -> None:
         try:

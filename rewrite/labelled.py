@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,6 +12,7 @@ from rewrite.chain import tidy
 from rewrite.pairs import Pair
 from rewrite.records import Candidate, Verdict
 from rewrite.reporter import Reporter
+from rewrite.weighing import Evidence, together
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,11 +25,11 @@ class Inferred:
     """What inference says of every pair, of those that a rule drops too.
 
     Attributes:
-        evidence: (n, F) what is weighed (rewrite/weighing.py).
+        evidence: what is weighed (rewrite/weighing.py).
         shares: (n, 2) what the model itself says, source to rewrite and back.
     """
 
-    evidence: np.ndarray
+    evidence: Evidence
     shares: np.ndarray
 
 
@@ -37,12 +39,14 @@ class Labelled:
 
     Attributes:
         keep: a person's verdict.
+        weight: how much a pair counts where a weighing is fitted.
         passed: not dropped by a rule; doubted: flagged by one.
         similarity: nan where a rule dropped the pair before, or the chain has none.
         inferred: None where the chain has no inference.
     """
 
     keep: np.ndarray
+    weight: np.ndarray
     passed: np.ndarray
     doubted: np.ndarray
     similarity: np.ndarray
@@ -61,11 +65,21 @@ def measure(pairs: Sequence[Pair], filters: Mapping[str, Any], reporter: Reporte
     judged = judge_pairs(pairs, opened, reporter)
     return Labelled(
         keep=np.array([bool(p.keep) for p in pairs]),
+        weight=_weights(pairs),
         passed=np.array([r.kept for r in judged]),
         doubted=np.array([bool(r.flags) for r in judged]),
         similarity=np.array([r.scores.get("similarity", np.nan) for r in judged]),
         inferred=_inferred(pairs, filters["nli"], reporter) if "nli" in filters else None,
     )
+
+
+def _weights(pairs: Sequence[Pair]) -> np.ndarray:
+    """(n,) all faults together as many as they are, those of each kind alike: a file's share of a kind is chance."""
+    import numpy as np
+
+    kinds = Counter(p.kind for p in pairs if not p.keep)
+    each = kinds.total() / max(1, len(kinds))
+    return np.array([1.0 if p.keep else each / kinds[p.kind] for p in pairs])
 
 
 @dataclass(frozen=True)
@@ -82,10 +96,11 @@ def _inferred(pairs: Sequence[Pair], nli: Any, reporter: Reporter) -> Inferred:
     import numpy as np
 
     ways = [(p.source, tidy(p.rewrite)) for p in pairs]
-    evidence, shares = [], []
+    evidence: list[Evidence] = []
+    shares = []
     with reporter.step("infer", len(ways), "pairs") as step:
         for begin in range(0, len(ways), _PART):
             evidence.append(nli.evidence(ways[begin : begin + _PART]))
             shares.append(nli.shares(ways[begin : begin + _PART]))  # of the same logits, which are still remembered
-            step.advance(len(evidence[-1]))
-    return Inferred(np.concatenate(evidence), np.concatenate(shares))
+            step.advance(len(shares[-1]))
+    return Inferred(together(evidence), np.concatenate(shares))

@@ -49,7 +49,7 @@ class Noun:
 
 
 @lru_cache(maxsize=8)
-def _humans(extend: str) -> frozenset[str]:
+def humans(extend: str) -> frozenset[str]:
     known = lexicon(extend)
     return known.entities - known.words("grammar", "entities")
 
@@ -68,7 +68,7 @@ class NounReader:
                     continue  # "rear-ends a van"
                 self.unit[place] = self._alone(place, extend)  # "the bus stopped" is no bus stop
         self.people, self.acts = lexicon(extend).entities, lexicon(extend).acts
-        self.humans = _humans(extend)
+        self.humans = humans(extend)
         self.nouns = self._nouns()
         self.beginning = {n.begin: n for n in self.nouns if n.prep != "'s"}
         self.ending = {n.place: n for n in self.nouns}  # by head

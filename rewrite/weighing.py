@@ -4,34 +4,55 @@ An inference model has a number for each of its classes, both ways. A band on on
 cannot say that captions in nearly the same words must be heard as the same more clearly than free ones. So a logistic
 model with squares and products reads all numbers and the cosine of the two captions. It has a few dozen weights, which
 are fitted to labelled pairs in a second and stand in a file that can be read.
+
+What is denied of the two captions' single claims (rewrite/claims.py) can only speak against a pair: so much of the odds
+for each unit.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from rewrite.contrasts import KINDS
 from rewrite.errors import SettingError
 
 if TYPE_CHECKING:
     import numpy as np
 
 _DIGITS = 5  # of each number that is kept: a file for people; the last bits decide nothing
-_LISTS = ("low", "high", "middle", "scale", "weights")
+_LISTS = ("low", "high", "middle", "scale", "weights", "against")
 _FORCE = 1.0  # inverse strength of the L2 penalty (C of scikit-learn's LogisticRegression)
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What was measured of n pairs.
+
+    Attributes:
+        heard: (n, F) what is said of the whole captions, see `gather`.
+        denied: (n, C) how far claims of C kinds are denied, 0 where none is.
+    """
+
+    heard: np.ndarray
+    denied: np.ndarray
+
+    def __getitem__(self, rows: np.ndarray) -> Evidence:
+        return Evidence(self.heard[rows], self.denied[rows])
+
+
+@dataclass(frozen=True)
 class Weighing:
-    """Weights over F numbers of evidence.
+    """Weights over F numbers of what is heard and C kinds of denied claims.
 
     Attributes:
         low, high: (F,) what was met while fitting; evidence beyond counts as its edge, where squares would run away.
         middle, scale: (F,) mean and deviation of each number.
         bias: log-odds where all evidence stands in its middle.
         weights: (F + F (F + 1) / 2,) of each number, then of each product of two of them, the squares among these.
+        against: (C,) what each unit of denial takes off the log-odds; none adds.
     """
 
     low: tuple[float, ...]
@@ -40,9 +61,10 @@ class Weighing:
     scale: tuple[float, ...]
     bias: float
     weights: tuple[float, ...]
+    against: tuple[float, ...]
 
-    def sure(self, evidence: np.ndarray) -> np.ndarray:
-        """(n,) in [0, 1] for (n, F) evidence: the probability that a pair is faithful, among pairs as those fitted.
+    def sure(self, evidence: Evidence) -> np.ndarray:
+        """(n,) in [0, 1]: the probability that a pair is faithful, among pairs as those fitted.
 
         Of three digits: the last bits differ between machines; what is chosen and what is judged by should not.
 
@@ -51,20 +73,21 @@ class Weighing:
         """
         import numpy as np
 
-        if evidence.shape[1] != len(self.low):
-            what = f"weighs {len(self.low)} numbers, and this model gives {evidence.shape[1]}"
+        if evidence.heard.shape[1] != len(self.low):
+            what = f"weighs {len(self.low)} numbers, and this model gives {evidence.heard.shape[1]}"
             raise SettingError("nli.weighing", what, "Run cli.py calibrate with this model.")
-        odds = _terms(self._scaled(evidence)) @ np.array(self.weights) + self.bias
+        odds = _terms(self._scaled(evidence.heard)) @ np.array(self.weights) + self.bias
+        odds -= evidence.denied @ np.array(self.against)
         return np.asarray(1 / (1 + np.exp(-odds))).round(3)
 
     def described(self) -> dict[str, Any]:
         """Plain json."""
         return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
 
-    def _scaled(self, evidence: np.ndarray) -> np.ndarray:
+    def _scaled(self, heard: np.ndarray) -> np.ndarray:
         import numpy as np
 
-        return np.asarray((np.clip(evidence, self.low, self.high) - self.middle) / self.scale)
+        return np.asarray((np.clip(heard, self.low, self.high) - self.middle) / self.scale)
 
 
 def revived(described: Mapping[str, Any], where: str) -> Weighing:
@@ -74,21 +97,23 @@ def revived(described: Mapping[str, Any], where: str) -> Weighing:
         SettingError: a field is missing or not finite, or their lengths do not fit each other.
     """
     try:
-        low, high, middle, scale, weights = (tuple(map(float, described[name])) for name in _LISTS)
-        found = Weighing(low, high, middle, scale, float(described["bias"]), weights)
+        low, high, middle, scale, weights, against = (tuple(map(float, described[name])) for name in _LISTS)
+        found = Weighing(low, high, middle, scale, float(described["bias"]), weights, against)
         size = len(found.low)
         fits = all(len(row) == size for row in (found.high, found.middle, found.scale)) and min(found.scale) > 0
-        if not fits or len(found.weights) != size + size * (size + 1) // 2:
+        if not fits or len(found.weights) != size + size * (size + 1) // 2 or len(against) != len(KINDS):
             raise ValueError("its lists do not fit each other")
-        if not all(map(math.isfinite, (found.bias, *low, *high, *middle, *scale, *weights))):
+        if not all(map(math.isfinite, (found.bias, *low, *high, *middle, *scale, *weights, *against))):
             raise ValueError("not all its numbers are finite")
+        if min(against) < 0:
+            raise ValueError("a denied claim speaks for a pair")
     except (KeyError, TypeError, ValueError) as error:
         raise SettingError(where, f"is no weighing ({error!r})", "Make one with: cli.py calibrate.") from None
     return found
 
 
 def gather(forward: np.ndarray, backward: np.ndarray, cosine: np.ndarray | None = None) -> np.ndarray:
-    """(n, F) evidence: of each of K classes the smaller and the greater of its two logits, then the cosine.
+    """(n, F) what is heard: of each of K classes the smaller and the greater of its two logits, then the cosine.
 
     So it is the same whichever caption stands first: an addition heard one way is an omission heard the other way.
 
@@ -102,32 +127,44 @@ def gather(forward: np.ndarray, backward: np.ndarray, cosine: np.ndarray | None 
     return np.concatenate(parts if cosine is None else [*parts, cosine[:, None]], axis=1)
 
 
-def fit(evidence: np.ndarray, keep: np.ndarray) -> Weighing:
+def together(parts: Sequence[Evidence]) -> Evidence:
+    """One after another."""
+    import numpy as np
+
+    return Evidence(np.concatenate([p.heard for p in parts]), np.concatenate([p.denied for p in parts]))
+
+
+def fit(evidence: Evidence, keep: np.ndarray, weight: np.ndarray | None = None) -> Weighing:
     """Maximum likelihood with an L2 penalty (scikit-learn's LogisticRegression).
 
     Fitted on another machine the last digits differ; a weighing that was written down is the same on all.
 
     Args:
-        evidence: (n, F); `keep`: (n,) a person's verdicts, both kinds among them.
+        evidence: of n pairs; `keep`: (n,) a person's verdicts, both kinds among them.
+        weight: (n,) how much each pair counts; None counts all alike.
     """
     import numpy as np
     from sklearn.linear_model import LogisticRegression
 
-    middle, spread = evidence.mean(axis=0), evidence.std(axis=0)
+    middle, spread = evidence.heard.mean(axis=0), evidence.heard.std(axis=0)
     scale = np.where(spread > 0, spread, 1.0)
-    terms = _terms((evidence - middle) / scale)
+    terms = np.concatenate([_terms((evidence.heard - middle) / scale), -evidence.denied], axis=1)
     mean, deviation = terms.mean(axis=0), terms.std(axis=0)
     deviation = np.where(deviation > 0, deviation, 1.0)  # the penalty is to press on all terms alike
-    model = LogisticRegression(C=_FORCE, max_iter=5000).fit((terms - mean) / deviation, keep)
-    weights = model.coef_[0] / deviation
+    model = LogisticRegression(C=_FORCE, max_iter=5000).fit((terms - mean) / deviation, keep, weight)
+    weights, kinds = model.coef_[0] / deviation, evidence.denied.shape[1]
+    against = weights[len(weights) - kinds :]
+    if (against < 0).any():  # chance: of few pairs a denial may seem to speak for them
+        return fit(replace(evidence, denied=np.where(against < 0, 0.0, evidence.denied)), keep, weight)
     bias = float(model.intercept_[0] - weights @ mean)
     return Weighing(
-        low=_short(evidence.min(axis=0)),
-        high=_short(evidence.max(axis=0)),
+        low=_short(evidence.heard.min(axis=0)),
+        high=_short(evidence.heard.max(axis=0)),
         middle=_short(middle),
         scale=_short(scale),
         bias=_short([bias])[0],
-        weights=_short(weights),
+        weights=_short(weights[: len(weights) - kinds]),
+        against=_short(against),
     )
 
 

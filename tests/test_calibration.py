@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from rewrite import choosing
 from rewrite.calibrate import calibrate, lines
 from rewrite.choosing import can_be_split, choose, folds, kept, kept_unseen
 from rewrite.errors import InputError, ModelError
-from rewrite.labelled import Inferred, Labelled
+from rewrite.labelled import Inferred, Labelled, measure
 from rewrite.pairs import Pair
 from rewrite.recipe import configure_filters
+from rewrite.reporter import Silent
+from rewrite.weighing import Evidence
 
 TUNING = Path(__file__).resolve().parents[1] / "benchmarks" / "probe" / "tuning.jsonl"
 
@@ -45,9 +48,10 @@ def measured(count: int = 300, seed: int = 0, signal: float = 1.0) -> tuple[Labe
     """Pairs by what was measured of them, a third faithful, and their folds."""
     draw = np.random.default_rng(seed)
     keep = draw.random(count) < 1 / 3
-    evidence = draw.normal(size=(count, 4)) + signal * keep[:, None]
-    inferred = Inferred(evidence, draw.random((count, 2)))
-    table = Labelled(keep, draw.random(count) < 0.9, draw.random(count) < 0.2, draw.random(count).round(3), inferred)
+    heard = draw.normal(size=(count, 4)) + signal * keep[:, None]
+    inferred = Inferred(Evidence(heard, np.zeros((count, 2))), draw.random((count, 2)))
+    passed, doubted, similarity = draw.random(count) < 0.9, draw.random(count) < 0.2, draw.random(count).round(3)
+    table = Labelled(keep, np.ones(count), passed, doubted, similarity, inferred)
     return table, np.arange(count) % choosing.FOLDS
 
 
@@ -121,6 +125,14 @@ def test_faithful_pairs_that_no_rule_lets_pass_calibrate_nothing(minilm: Path, t
         calibrate(pairs_file(tmp_path / "p.jsonl", rows), chain)
 
 
+def test_faults_of_every_kind_count_alike_and_together_as_many_as_they_are(minilm: Path) -> None:
+    kinds = ["order"] * 6 + ["role"] * 2 + [None]
+    pairs = [Pair("A man walks.", f"He walks {n}.", keep=False, kind=kind) for n, kind in enumerate(kinds)]
+    chain, _ = configure_filters(["similarity"], [f"similarity.model={minilm}"])
+    weight = measure([*pairs, Pair("A man walks.", "A man strolls.", keep=True)], chain, Silent()).weight
+    assert weight.tolist() == [0.5] * 6 + [1.5] * 2 + [3.0, 1.0]
+
+
 def test_all_pairs_of_a_source_are_in_one_fold() -> None:
     fold = folds([Pair(source, "r", True) for source in ("a", "b", "a", "c", "b")])
     assert fold[0] == fold[2]
@@ -141,7 +153,8 @@ def test_a_threshold_is_chosen_by_weighings_that_have_not_seen_the_pair() -> Non
     inside = fold != 4
     assert table.inferred is not None
     turned = np.where(fold == 0, ~table.keep, table.keep)
-    one, other = (choosing._unseen(table.inferred.evidence, keep, inside, fold) for keep in (table.keep, turned))
+    tables = (replace(table, keep=keep) for keep in (table.keep, turned))
+    one, other = (choosing._unseen(t, table.inferred.evidence, inside, fold) for t in tables)
     assert (one[fold == 0] == other[fold == 0]).all()
     assert (one[fold == 1] != other[fold == 1]).any()
     assert (one[fold == 4] == 0).all()
@@ -159,11 +172,11 @@ def test_a_weighing_of_nothing_but_chance_is_not_taken_for_a_precise_one() -> No
 
 def test_where_no_faithful_pair_is_left_all_are_dropped() -> None:
     table, fold = measured()
-    nothing = Labelled(table.keep, table.passed & ~table.keep, table.doubted, table.similarity, table.inferred)
+    nothing = replace(table, passed=table.passed & ~table.keep)
     chosen = choose(nothing, fold >= 0, fold, 0.9)
     assert chosen.unchosen == ("nli.least", "nli.least_doubted")
     assert not kept(nothing, chosen).any()
-    bare = Labelled(table.keep, table.passed & ~table.keep, table.doubted, table.similarity, None)
+    bare = replace(nothing, inferred=None)
     assert not kept_unseen(bare, fold, 0.9).any()
 
 

@@ -21,7 +21,7 @@ from rewrite.pairs import read_pairs
 from rewrite.recipe import configure_filters
 from rewrite.records import Candidate, Draft
 from rewrite.reporter import Silent
-from rewrite.weighing import Weighing, fit, gather, revived
+from rewrite.weighing import Evidence, Weighing, fit, gather, revived
 from rewrite.weights import numbers_digest
 
 DRAFTS = [Draft(str(i), "s", "A man hits a woman.", "plain", i, f"text {i}", "stop") for i in range(4)]
@@ -93,10 +93,10 @@ def test_a_model_without_entailment_is_refused(minilm: Path) -> None:
         NLI(model=str(minilm)).judge(CANDIDATES[:1])
 
 
-def ring(count: int = 400) -> tuple[np.ndarray, np.ndarray]:
+def ring(count: int = 400) -> tuple[Evidence, np.ndarray]:
     """Evidence whose faithful pairs lie in the middle of a plane: no straight line parts them from the others."""
-    evidence = np.random.default_rng(0).uniform(-3, 3, (count, 2))
-    return evidence, np.linalg.norm(evidence, axis=1) < 1.5
+    heard = np.random.default_rng(0).uniform(-3, 3, (count, 2))
+    return Evidence(heard, np.zeros((count, 2))), np.linalg.norm(heard, axis=1) < 1.5
 
 
 def test_a_weighing_learns_that_the_middle_is_faithful() -> None:
@@ -107,8 +107,29 @@ def test_a_weighing_learns_that_the_middle_is_faithful() -> None:
 
 def test_far_beyond_what_was_met_nothing_is_surer_than_at_the_edge() -> None:
     weighing = fit(*ring())
-    far = np.array([[40.0, -70.0], [1e9, 0.0]])
-    assert weighing.sure(far) == pytest.approx(weighing.sure(np.clip(far, weighing.low, weighing.high)))
+    far, none = np.array([[40.0, -70.0], [1e9, 0.0]]), np.zeros((2, 2))
+    edge = np.clip(far, weighing.low, weighing.high)
+    assert weighing.sure(Evidence(far, none)) == pytest.approx(weighing.sure(Evidence(edge, none)))
+
+
+def test_a_denied_claim_takes_its_share_and_never_speaks_for_a_pair() -> None:
+    evidence, keep = ring()
+    draw = np.random.default_rng(1).random((len(keep), 2))
+    loud = Evidence(evidence.heard, draw * np.stack([~keep, keep], axis=1))  # the second kind is heard of the faithful
+    weighing = fit(loud, keep)
+    assert weighing.against[0] > 0
+    assert weighing.against[1] == 0
+    calm = Evidence(loud.heard, np.zeros_like(draw))
+    assert (weighing.sure(loud) <= weighing.sure(calm)).all()
+
+
+def test_a_pair_that_counts_more_is_followed() -> None:
+    evidence, keep = ring()
+    said = np.where(evidence.heard[:, 0] > 0, keep, ~keep)  # two files that contradict each other
+    right = fit(evidence, said, np.where(evidence.heard[:, 0] > 0, 1.0, 1e-3)).sure(evidence)
+    left = fit(evidence, said, np.where(evidence.heard[:, 0] > 0, 1e-3, 1.0)).sure(evidence)
+    middle = np.linalg.norm(evidence.heard, axis=1) < 0.5
+    assert right[middle].min() > left[middle].max()
 
 
 def test_a_weighing_written_down_and_read_again_says_the_same() -> None:
@@ -118,7 +139,7 @@ def test_a_weighing_written_down_and_read_again_says_the_same() -> None:
 
 
 BROKEN = [{"weights": [1.0]}, {"scale": [0.0, 1.0]}, {"bias": "x"}, {"low": None}, {"bias": float("nan")}]
-BROKEN += [{"high": [1.0, float("inf")]}]
+BROKEN += [{"high": [1.0, float("inf")]}, {"against": [0.1]}, {"against": [0.1, -0.1]}]
 
 
 @pytest.mark.parametrize("broken", BROKEN)
@@ -148,7 +169,7 @@ def by_cosine(model: Path, encoder: Path) -> str:
     weights = [0.0] * (7 + 28)
     weights[6] = 1.0
     ends = {"low": [-1.0] * 7, "high": [1.0] * 7, "middle": [0.0] * 7, "scale": [1.0] * 7}
-    weighing = revived({**ends, "bias": 0.0, "weights": weights}, "here")
+    weighing = revived({**ends, "bias": 0.0, "weights": weights, "against": [0.5, 0.5]}, "here")
     return setting_of(weighing, 1.0, numbers_digest(model), numbers_digest(encoder))
 
 
@@ -222,7 +243,7 @@ class Heard(Silent):
 def test_a_user_hears_once_that_the_cosine_is_not_weighed(
     minilm: Path, tiny_nli: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    weighing = Weighing(*((0.0,) * 6, (1.0,) * 6, (0.0,) * 6, (1.0,) * 6), 0.0, (0.0,) * 27)
+    weighing = Weighing(*((0.0,) * 6, (1.0,) * 6, (0.0,) * 6, (1.0,) * 6), 0.0, (0.0,) * 27, (0.0, 0.0))
     monkeypatch.setattr(nli, "shipped", lambda model, encoder: Calibration(0.5, 0.5, 1.0, weighing, ""))
     heard = Heard()
     chain.judge(DRAFTS, {"nli": NLI(str(tiny_nli), str(minilm))}, heard)
@@ -244,7 +265,9 @@ def test_an_onnx_model_reads_ids_padded_as_its_tokenizer_does(onnx: Path) -> Non
     found = entailment.logits(str(onnx), [("a man", "a"), ("a man " * 9, "a " * 9)], 1)
     cut = (1 + 2 + 1 + 2 + 1 + 1 + 1 + 1) / tiny_onnx.LENGTH  # four words of each
     assert found == pytest.approx(np.array([[mean, -mean], [cut, -cut]]))
-    assert NLI(model=str(onnx / "tiny.onnx")).evidence([("a", "man")]).shape == (1, 4)
+    evidence = NLI(model=str(onnx / "tiny.onnx")).evidence([("a", "man")])
+    assert evidence.heard.shape == (1, 4)
+    assert evidence.denied.shape == (1, 2)
 
 
 def test_an_onnx_model_that_nobody_calibrated_is_refused(onnx: Path) -> None:

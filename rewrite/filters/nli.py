@@ -1,7 +1,8 @@
 """Does each say what the other says? Natural language inference, both ways; it also clears or confirms doubts.
 
-What the model says both ways, and the cosine of the two captions, are weighed into one number: how sure it is that both
-say the same (rewrite/weighing.py). Of a model that nobody has calibrated it is the smaller probability of entailment.
+What the model says both ways, the cosine of the two captions, and how far single claims of the one are denied by the
+other (rewrite/claims.py) are weighed into one number: how sure it is that both say the same (rewrite/weighing.py). Of a
+model that nobody has calibrated it is the smaller probability of entailment.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rewrite.calibrated import UNCALIBRATED, Calibration, setting_of, shipped, stated
+from rewrite.claims import denied
+from rewrite.contrasts import KINDS
 from rewrite.embeddings import cosines, locate_encoder
 from rewrite.entailment import logits, share
 from rewrite.errors import ModelError, SettingError
+from rewrite.filters.rules import rule_identity
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import describe, operational, setting
-from rewrite.weighing import Weighing, gather
+from rewrite.weighing import Evidence, Weighing, gather
 from rewrite.weights import is_onnx, locate, numbers_digest, weights_digest, written_name
 
 if TYPE_CHECKING:
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NLI:
-    """Reasons: contradicted, invented, dropped; of a doubted candidate the doubt's own name.
+    """Reasons: contradicted, invented, dropped; role or order, where denied claims decide; of a doubt its own name.
 
     Stores `nli` in [0, 1], how sure it is that both say the same, by which candidates are kept; and `nli_forward`
     (source -> rewrite) and `nli_backward`, what the model itself says: the probability of its entailment class, of an
@@ -42,6 +46,7 @@ class NLI:
     least: float | None = setting(None, "least `nli` to be kept; none: as calibrated for this model")
     least_doubted: float | None = setting(None, "the same for a candidate that a rule doubts")
     weighing: str = setting("", "json that `calibrate` wrote; none: the weights measured for this model")
+    lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
     batch: int = operational(32, "pairs that a CrossEncoder judges at a time")
 
     def __post_init__(self) -> None:
@@ -53,7 +58,7 @@ class NLI:
     def identity(self) -> dict[str, Any]:
         path, settings = self.located(), describe(self, identity_only=True)
         named = {"model": written_name(self.model), "weights": weights_digest(path)}
-        return {**settings, **self._calibration().described(), **named}
+        return {**settings, **self._calibration().described(), **named, **rule_identity(self.lexicon)}
 
     def note(self) -> str:
         """What a user should hear of before anything is judged; empty where there is nothing."""
@@ -73,17 +78,40 @@ class NLI:
         ways = [(c.draft.source, c.text) for c in candidates]
         ahead, back = self._both(ways)
         forward, backward = share(self.model, ahead), share(self.model, back)
+        claims = [""] * len(ways)
         if known.weighing:
-            sure = known.weighing.sure(gather(ahead, back, self._cosine(ways) if known.encoder else None))
+            heard = gather(ahead, back, self._cosine(ways) if known.encoder else None)
+            least = np.array([known.least_of(c) for c in candidates])
+            sure, claims = self._weighed(ways, heard, least, known.weighing)
         else:
             sure = np.minimum(forward, backward)
         # Three digits: the last bits differ between machines, a verdict should not.
         numbers = np.stack([sure, forward, backward], axis=1).astype(float).round(3)
-        return [_verdict(c, row, known) for c, row in zip(candidates, numbers.tolist(), strict=True)]
+        rows = zip(candidates, numbers.tolist(), claims, strict=True)
+        return [_verdict(c, row, known, claim) for c, row, claim in rows]
 
-    def evidence(self, ways: Sequence[tuple[str, str]]) -> np.ndarray:
-        """(n, F) of (source, rewrite) pairs: what a weighing is fitted to, with the cosine where an encoder is set."""
-        return gather(*self._both(ways), self._cosine(ways) if self.encoder else None)
+    def _weighed(
+        self, ways: Sequence[tuple[str, str]], heard: np.ndarray, least: np.ndarray, weighing: Weighing
+    ) -> tuple[np.ndarray, list[str]]:
+        """(n,) how sure it is, and for each pair the kind of denied claim that alone keeps it below `least`.
+
+        Claims only speak against a pair: of one that is too unsure without them they are not asked.
+        """
+        import numpy as np
+
+        against = np.zeros((len(ways), len(KINDS)))
+        unasked = weighing.sure(Evidence(heard, against))
+        rows = np.flatnonzero(unasked >= least)
+        against[rows] = denied(self.model, [ways[row] for row in rows], self.batch, self.lexicon)
+        sure = weighing.sure(Evidence(heard, against))
+        loudest = (against * weighing.against).argmax(axis=1)
+        lost = (unasked >= least) & ~(sure >= least)
+        return sure, [KINDS[kind] if fallen else "" for kind, fallen in zip(loudest, lost, strict=True)]
+
+    def evidence(self, ways: Sequence[tuple[str, str]]) -> Evidence:
+        """Of (source, rewrite) pairs, what a weighing is fitted to; with the cosine where an encoder is set."""
+        heard = gather(*self._both(ways), self._cosine(ways) if self.encoder else None)
+        return Evidence(heard, denied(self.model, ways, self.batch, self.lexicon))
 
     def shares(self, ways: Sequence[tuple[str, str]]) -> np.ndarray:
         """(n, 2) of (source, rewrite) pairs: what `nli_forward` and `nli_backward` give."""
@@ -137,11 +165,11 @@ class NLI:
         return replace(known or UNCALIBRATED, **set_here)
 
 
-def _verdict(candidate: Candidate, numbers: list[float], known: Calibration) -> Verdict:
+def _verdict(candidate: Candidate, numbers: list[float], known: Calibration, claim: str = "") -> Verdict:
     reason, (sure, forward, backward) = "", numbers
-    if not sure >= (known.least_doubted if candidate.flags else known.least):  # what is no number is not sure
-        if candidate.flags:
-            reason = candidate.flags[0]
+    if not sure >= known.least_of(candidate):  # what is no number is not sure
+        if claim or candidate.flags:
+            reason = claim or candidate.flags[0]
         elif (forward + backward) / 2 > known.contradiction_above:
             reason = "contradicted"
         else:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rewrite.acts import Act, meet, pair
-from rewrite.cast import Ids
+from rewrite.events import matched
 from rewrite.filters.rules import reject_texts, rule_identity
 from rewrite.reading import read
 from rewrite.records import Candidate, Verdict
@@ -37,9 +36,9 @@ def _fault(source: str, text: str, extend: str) -> str:
     first, second = timeline(source, extend), timeline(text, extend)
     if min(len(first.events), len(second.events)) < 2 or not (first.marks or second.marks or _shuffled(first, second)):
         return ""
-    matched = _matched(first, second, source, text, extend)
-    for i, (a, b) in enumerate(matched):
-        for c, d in matched[i + 1 :]:
+    found = matched(first, second, source, text, extend)
+    for i, (a, b) in enumerate(found):
+        for c, d in found[i + 1 :]:
             against = _against(a, c, first, b, d, second) or _against(b, d, second, a, c, first)
             if against or _relisted(a, c, b, d):
                 return "order"
@@ -81,44 +80,7 @@ def _relisted(a: Event, c: Event, b: Event, d: Event) -> bool:
     return listed and a.unit.word == b.unit.word and c.unit.word == d.unit.word
 
 
-def _apart(some: tuple[Ids, ...], others: tuple[Ids, ...]) -> bool:
-    """Whether both are told, and nobody is the same."""
-    return bool(some and others) and not meet(some, others)
-
-
-def _other_agents(a: Act, b: Act) -> bool:
-    """Whether somebody else does it; a subject that was carried over counts where just one of them has an object."""
-    told = not (a.frame.guessed or b.frame.guessed) or bool(a.patients) != bool(b.patients)
-    return bool(b.agents) and told and _apart(a.agents, b.all)
-
-
 def _unsaid(one: Event, other: Event) -> bool:
     """Whether one was moved in front of a single act, and the other is an earlier one than that."""
     early, late = sorted((one, other), key=lambda e: e.time)
     return late.loose and early.sentence == late.sentence and not early.loose
-
-
-def _matched(first: Timeline, second: Timeline, source: str, text: str, extend: str) -> list[tuple[Event, Event]]:
-    """Events that answer each other and nothing else: a word said twice tells no order."""
-    both = pair(source, text, extend)
-    before = {a.frame.unit.place: a for a in both.before}
-    after = {a.frame.unit.place: a for a in both.after}
-
-    def same(one: Event, other: Event) -> bool:
-        a, b = before.get(one.unit.place), after.get(other.unit.place)
-        if a is not None and b is not None:
-            return a.may_be(b) and not (_apart(a.patients, (*b.patients, *b.agents)) or _other_agents(a, b))
-        return one.unit.agrees(other.unit)
-
-    found = []
-    taken: set[int] = set()
-    tests = (lambda a, b: bool(a.unit.stems & b.unit.stems) and same(a, b), same)
-    left = list(first.events)
-    for test in tests:
-        for one in list(left):
-            answers = [e for e in second.events if id(e) not in taken and test(one, e)]
-            if len(answers) == 1 and sum(test(o, answers[0]) for o in left) == 1:
-                found.append((one, answers[0]))
-                taken.add(id(answers[0]))
-                left.remove(one)
-    return found
