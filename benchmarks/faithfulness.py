@@ -63,6 +63,7 @@ def measure(path: Path, encoder: Path, nli: Path | None) -> dict[str, Any]:
         for name, wanted in BARS.items()
         if name in found
         for group, least in wanted.items()
+        if found[name]["groups"][group]["of"]
     }
     counts = {"pairs": len(pairs), "sources": len({p.source for p in pairs}), "sha256": digest_file(path)}
     return {"probe": {"file": path.name, **counts}, "systems": found, "bars": bars}

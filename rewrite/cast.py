@@ -120,13 +120,15 @@ class Cast:
             return None
         best, most = None, 0.0
         for number, member in enumerate(self.members):
-            if not any(noun.head.lemma in (h.lemma, h.lemma.split()[-1] if bare else "") for h in member.heads):
+            same = any(noun.head.lemma == h.lemma for h in member.heads)
+            if not same and not any(noun.head.lemma == h.lemma.split()[-1] for h in member.heads):
                 continue
             if ("other" in noun.marks) != ("other" in member.marks):
                 continue
             if noun.marks - member.marks and member.marks - noun.marks:
                 continue  # "the man in the black vest" is not the one in the white
-            alike = 1.0 + len(noun.marks & member.marks) - (0.5 if noun.marks - member.marks else 0)
+            alike = 1.0 if same or bare else 0.75
+            alike += len(noun.marks & member.marks) - (0.5 if noun.marks - member.marks else 0)
             if alike >= most:
                 best, most = number, alike
         return best if most > 0.5 else None

@@ -147,9 +147,8 @@ class _Cutter:
         elif word in HAD and self._perfect(place) and self.clauses[-1].kind == "when":
             self.clauses[-1].kind = "after"  # "when the line has been cast off, the horn is blown"
             self.marks.append(place)
-        elif word == "had" and self.clauses[-1].kind == "beside" and self.letters[self.clauses[-1].begin] == "W":
-            if self._perfect(place):
-                self._look_back(place)  # "the waiter who had dropped the tray"
+        elif self._tells_of_before(place):
+            self._look_back(place)
         elif word in HAD and self._over_by_then(place):
             self.clauses[-1].kind = "first"  # "when the band comes, half of them have left"
         elif letter in "WC" and not self._dates(place):
@@ -209,6 +208,13 @@ class _Cutter:
     def _perfect(self, place: int) -> bool:
         """Whether "has" helps a verb to tell what is over."""
         return self.letters[place] == "A" and self.letters[place + 1 :].lstrip("XA")[:1] == "V"
+
+    def _tells_of_before(self, place: int) -> bool:
+        """Whether what stands aside was over: "the waiter who had dropped it", "because he has dropped it"."""
+        last = self.clauses[-1]
+        opened = self.letters[last.begin] == "W" or self.words[last.begin] == "because"
+        had = self.words[place] == "had" or (self.words[place] in HAD and self.words[last.begin] == "because")
+        return had and last.kind == "beside" and opened and self._perfect(place)
 
     def _over_by_then(self, place: int) -> bool:
         """Whether a main clause behind "when" tells what is over by then."""

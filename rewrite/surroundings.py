@@ -13,6 +13,8 @@ TURNING = {
     "back": "N",
     "own": "N",
     "forwards": "",
+    "as": "P",
+    "on": "X",
     **dict.fromkeys(("himself", "herself", "itself", "themselves"), "X"),
 }
 BEHIND = frozenset(["behind", "ahead", "opposite", "inside", "outside", "above", "below", "beyond"])
@@ -23,14 +25,19 @@ NAMED = BEHIND.union(
     ("over", "prior", "right", "some", "that", "then", "till"),
 )
 _OWNING = frozenset({"his", "her", "its", "their", "whose", "my", "your", "our"})
+_PASSING = frozenset({"pose", "poses", "posed", "posing", "dressed", "disguised", "masquerading", "masked", "serving"})
 _TOGETHER = frozenset({"couple", "pair", "group", "gang", "crew", "team", "family", "trio", "crowd"})
 
 
 def turns(words: tuple[str, ...], place: int, last: str, following: str) -> bool:
     """Whether a word of one class is, where it stands, of the class that TURNING tells; none there: of an open one."""
     match words[place]:
+        case "as":
+            return place > 0 and words[place - 1] in _PASSING  # "men posing as electricians tie her up"
         case "back":
             return last == "D"  # "by the back door"
+        case "on":
+            return words[max(0, place - 2) : place] == ("from", "then")
         case "own":
             return place > 0 and words[place - 1] in _OWNING  # "whose own has rusted"
         case "forwards":
@@ -71,7 +78,7 @@ def several_do(reading: Reading, place: int, following: str, found: list[str]) -
     return begin < end < place and (is_plural(reading, end - 1) or reading.words[end - 1] in PLURALS or together)
 
 
-def one_does(reading: Reading, place: int, found: list[str], known: Grammar) -> bool:
+def one_does(reading: Reading, place: int, following: str, found: list[str], known: Grammar) -> bool:
     """Whether a word in -s stands behind "a" and a noun, where no noun of several can stand, and the clause waits."""
     word = reading.words[place]
     if not word.endswith("s") or word == reading.lemmas[place] or place - 1 in reading.owners:
@@ -84,12 +91,24 @@ def one_does(reading: Reading, place: int, found: list[str], known: Grammar) -> 
     if _terse(reading, place, found, known) or _placed(reading, place, found, known):
         return True
     opens = begin == 0 or found[begin - 1] in "SJCX"
-    return found[begin] == "D" and reading.words[begin] in ("a", "an", "another", "each", "every") and opens
+    if found[begin] != "D" or not opens:
+        return False
+    lemma = reading.lemmas[place]
+    surely = reading.words[begin] == "the" and lemma in known.verbs and lemma not in known.things
+    return (surely and following in ("D", "R", "P", "X")) or reading.words[begin] in (
+        "a",
+        "an",
+        "another",
+        "each",
+        "every",
+    )  # "the apprentice winks at her"
 
 
 def _terse(reading: Reading, place: int, found: list[str], known: Grammar) -> bool:
     """Whether a report leaves out its determiners: "courier hands guard a parcel"."""
     who, lemma = place - 1, reading.lemmas[place]
+    if who >= 2 and found[who - 1] == "P" and lemma not in known.things:
+        who -= 2  # "man in cap pays"
     one = reading.words[who] == reading.lemmas[who] and reading.words[who] not in PLURALS
     if not one or reading.lemmas[who] not in known.people or lemma in known.people or lemma not in known.verbs:
         return False
@@ -108,6 +127,16 @@ def _placed(reading: Reading, place: int, found: list[str], known: Grammar) -> b
         begin -= 1
     opens = begin < place and reading.words[begin] in ("a", "an", "another", "each", "every")
     return opens and "P" in found[begin:place] and found[begin : begin + 2] == ["D", "N"]
+
+
+def unconjugated(lemma: str, place: int, following: str, found: list[str], known: Grammar) -> bool:
+    """Whether one who opens a clause waits for a verb: many who caption leave the -s away."""
+    begin = place
+    while begin > 0 and found[begin - 1] in "DN":
+        begin -= 1
+    opens = begin == 0 or found[begin - 1] in "SJC"
+    behind = following in ("D", "R") or (following in ("P", "X") and lemma not in known.things)
+    return opens and behind and found[begin] == "D" and not told(found)
 
 
 def describes(reading: Reading, place: int, found: list[str], known: Grammar) -> bool:

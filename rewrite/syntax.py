@@ -26,6 +26,7 @@ from rewrite.surroundings import (
     several_do,
     told,
     turns,
+    unconjugated,
 )
 
 _GERUND = frozenset(["by", "without", "from", "for", "after", "before", "while", "to", "off"])
@@ -181,7 +182,7 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
         plural = False  # "a group of welders blocks a train"
     plural = plural or (last == "N" and listed and word == lemma and several_do(reading, place, following, found))
     strange = following in ("D", "R") and not word.endswith(("ss", "us"))  # no dictionary knows it
-    if last == "N" and one_does(reading, place, found, known):
+    if last == "N" and one_does(reading, place, following, found, known):
         return True  # "a busboy slops bleach"
     if word.endswith("s") and (word != lemma or strange):
         if last == "N" and _counted(reading, place, found, known):
@@ -207,6 +208,8 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
         return True  # "only then does the guard look"
     if word == lemma and plural and following == "X" and words[place + 1] in known.particles and not told(found):
         return True  # "the children hand out balloons"
+    if listed and word == lemma and last == "N" and not noun and unconjugated(lemma, place, following, found, known):
+        return True  # "the boy snatch the bag"
     if listed and word == lemma and not noun:
         if before == "police" and acted and following not in ("D", "R", "P"):
             return False

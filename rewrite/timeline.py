@@ -149,7 +149,8 @@ def _line(clauses: list[Clause], letters: str) -> list[Event]:
                 latest = loose[-1 if clause.goes_on else 0] if loose else latest
                 continue
             elif clause.kind == "first" and line:
-                line = [*entries, *line]
+                first = next((n for n, (c, *_) in enumerate(line) if c.kind != "first"), len(line))
+                line[first:first] = entries
             else:
                 line += entries
             latest = entries[-1] if entries else latest

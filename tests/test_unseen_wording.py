@@ -36,8 +36,18 @@ ANOTHER_TIME = [
         "A baker sits, and when a bell rings he salts the dough.",
     ),
     ("A smith heats a shoe before noon and bends it later.", "A smith bends a shoe before noon and heats it later."),
+    ("The page winks at her and bows.", "The page bows and then winks at her."),
+    ("Two nuns posing as cooks tie it, then lift it.", "Two nuns posing as cooks lift it, then tie it."),
+    ("The nun rings because a page has knocked.", "After the nun rings, a page knocks."),
+    ("Monk in hood bows, then pays at stall.", "Monk in hood pays at stall, then bows."),
+    ("The mast snaps, and a while later the sail tears.", "The sail tears, and a while later the mast snaps."),
+    ("A page bows until a bell rings.", "A bell rings, and from then on a page bows."),
 ]
 THE_SAME_TIME = [
+    (
+        "Smoke pours out, nuns flee, and then a tank explodes.",
+        "First smoke pours out and nuns flee; then a tank explodes.",
+    ),
     (
         "Half of the pilgrims have left by the time the band comes.",
         "When the band comes, half of the pilgrims have left.",
@@ -48,6 +58,10 @@ THE_SAME_TIME = [
     ("The smith, who yawns, heats a shoe.", "The smith heats a shoe and yawns."),
 ]
 OTHERS = [
+    (
+        "A security guard shoots a thief after the thief fires at the wall.",
+        "A security guard is shot by a thief after the guard fires at the wall.",
+    ),
     ("An off-duty fireman tackles a poacher.", "A poacher tackles an off-duty fireman."),
     ("A page throws a pie at a heckler.", "A heckler throws a pie at a page."),
     ("The clown hands out pears to the nuns.", "The nuns hand out pears to the clown."),

@@ -14,6 +14,7 @@ from rewrite.lexicon import lexicon
 from rewrite.reading import Reading, Unit, once, read
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
+from rewrite.syntax import tags
 
 _WHOLE = frozenset({"all", "both"})
 _ONE = frozenset({"a", "an", "one", "another", "this", "single"})
@@ -53,7 +54,7 @@ def _names(extend: str) -> _Names:
     lists = lexicon(extend).lists["numbers"]
     groups = {word: group for group, words in lists["quantifiers"].items() for word in words.split()}
     sets = [frozenset(lists[name].split()) for name in ("two", "ends", "pointing", "before_plurals")]
-    sets.append(frozenset(lexicon(extend).lists["concepts"]["people"]))
+    sets.append(lexicon(extend).entities)
     counted = (lists[name] for name in ("words", "times", "ordinals"))
     sets.append(frozenset({"once", "both", "half", "quarter", "some"}).union(groups, *counted))
     return _Names(lists["words"], lists["times"], lists["ordinals"], groups, *sets)
@@ -216,7 +217,10 @@ def _numbers_of_nouns(text: str, reading: Reading, names: _Names, extend: str) -
     plural: set[str] = set()
     singular: set[str] = set()
     bare: set[str] = set()  # in the singular's form, with nothing that counts them
-    for last, word, lemma in zip(("", *reading.words), reading.words, reading.lemmas, strict=False):
+    letters = tags(text, extend)
+    for last, word, lemma, letter in zip(("", *reading.words), reading.words, reading.lemmas, letters, strict=False):
+        if letter == "P" or (letter == "V" and word != lemma):
+            continue  # "while the other picks the lock", "one of them"
         if word == lemma:
             (singular if last in _ONE else bare).add(lemma)
         elif (word == f"{lemma}s" or word == f"{lemma}es" or word in ("men", "women", "children", "boys")) and (

@@ -69,13 +69,19 @@ def _turned_round(new: Act, both: Pair, known: Lexicon) -> bool:
     """Whether the one act of its verb has its two ends exchanged, whatever other acts may stand for it."""
     if new.frame.guessed or len(new.agents) != 1 or len(new.patients) != 1:
         return False
-    olds = [old for old in both.before if old.same_words(new)]
-    if len(olds) != 1 or sum(w.same_words(new) for w in both.after) != 1 or olds[0].frame.guessed:
+    olds = _namesakes(new, both.before)
+    if len(olds) != 1 or len(_namesakes(new, both.after)) != 1 or olds[0].frame.guessed:
         return False
     lemma = new.frame.unit.lemma.split()[0]
     named = not any(n.pronoun for f in (olds[0].frame, new.frame) for n in (*f.agents, *f.patients))
     telling = lemma not in known.words("syntax", "mutual") | known.words("syntax", "empty")
     return named and telling and _exactly_swapped(olds[0], new)
+
+
+def _namesakes(act: Act, acts: tuple[Act, ...]) -> list[Act]:
+    """Acts of its verb, else of its words: "shoots" before "fires at"."""
+    exact = [a for a in acts if a.frame.unit.lemma == act.frame.unit.lemma]
+    return exact or [a for a in acts if a.same_words(act)]
 
 
 def _owner_changed(thing: Ids, owners: tuple[Ids, ...], both: Pair) -> bool:
