@@ -14,6 +14,7 @@ from rewrite.reading import Reading, Unit
 from rewrite.stretches import is_measure, main_behind, phrase_end
 
 HAD = frozenset({"has", "have", "had"})
+_EARLIER = frozenset({"before", "beforehand", "earlier", "previously"})
 WHEN = frozenset({"when", "whenever", "as"})
 _MAY_OPEN = DONE | HAD | {"he", "she", "they", "that", "than", "during", "by", "to"}  # though no word of order
 
@@ -102,6 +103,8 @@ class _Cutter:
         """ "Then" or "first": within "until he at last opens" it moves nothing."""
         self.marks.append(place)
         if self.letters[place + length : place + length + 1] in ("S", "J", ""):
+            if kind == "first" and self.words[place] in _EARLIER:
+                self._set_in_front()
             return  # "and explodes a few seconds later"
         last = self.clauses[-1]
         # "is stopped as she reaches the door and afterwards steals": the main clause goes on.
@@ -113,9 +116,24 @@ class _Cutter:
         """ "After", "before", "when", "while", and what stands for them."""
         if kind in ("after", "before"):
             self.marks.append(place)
+        if kind == "before" and self._ends_with(place):
+            self._set_in_front()
+            return
         self._open(kind, place, self._fronted(place) or (kind == "after" and self._cleaves(place)))
         if (end := main_behind(self.letters, place + length)) is not None:
             self._open("main", end)  # "after the whistle the keeper runs"
+
+    def _ends_with(self, place: int) -> bool:
+        """Whether "before" ends a sentence: "he jumped out two seconds before"."""
+        return self.letters[place + 1 : place + 2] in ("S", "")
+
+    def _set_in_front(self) -> None:
+        """What was said last came first in its sentence; a sentence by itself came before the one in front of it."""
+        last = self.clauses[-1]
+        alone = all(c.sentence != last.sentence for c in self.clauses[:-1])
+        if last.kind == "main":
+            last.kind = "first"
+            last.sentence -= alone and last.sentence > 0
 
     def _fronted(self, place: int) -> bool:
         """Whether what begins here stands in front of its main clause."""

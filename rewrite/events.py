@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rewrite.acts import Act, meet, pair
 from rewrite.cast import Ids
+from rewrite.reading import Unit
 from rewrite.timeline import Event, Timeline
 
 
@@ -14,6 +15,8 @@ def matched(first: Timeline, second: Timeline, source: str, text: str, extend: s
     after = {a.frame.unit.place: a for a in both.after}
 
     def same(one: Event, other: Event) -> bool:
+        if _turned(one.unit, other.unit):
+            return False
         a, b = before.get(one.unit.place), after.get(other.unit.place)
         if a is not None and b is not None:
             return a.may_be(b) and not (_apart(a.patients, (*b.patients, *b.agents)) or _other_agents(a, b))
@@ -31,6 +34,17 @@ def matched(first: Timeline, second: Timeline, source: str, text: str, extend: s
                 taken.add(id(answers[0]))
                 left.remove(one)
     return found
+
+
+def _turned(one: Unit, other: Unit) -> bool:
+    """Whether a particle makes one verb mean two things: "gets out" and "gets back"."""
+    some, others = one.lemma.split(), other.lemma.split()
+    return (
+        some[0] == others[0]
+        and some != others
+        and min(len(some), len(others)) > 1
+        and not one.concepts & other.concepts
+    )
 
 
 def _apart(some: tuple[Ids, ...], others: tuple[Ids, ...]) -> bool:

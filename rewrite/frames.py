@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 
 from rewrite.nouns import Noun
 from rewrite.reading import once
-from rewrite.subjects import Frame, SubjectReader, lent
+from rewrite.subjects import DATIVE, Frame, SubjectReader, given, lent
 
-_DATIVE = frozenset({"give", "handover", "show", "tell2", "offer"})  # acts with one who gets, and what is got
 _MOMENTS = frozenset({"time", "moment", "instant", "second"})
 _GONE = frozenset({"go", "come", "arrive", "depart", "vanish", "disappear"})  # "are gone" is done by who is gone
 _GETS = frozenset({"get", "gets", "got", "getting"})
@@ -99,7 +98,7 @@ class _Reader(SubjectReader):
                 others = (replace(borne, prep=self.words[w - 1]), *others)  # "the man to whom she hands it"
             else:
                 patients = (borne,)
-        if passive and patients and unit.concepts & _DATIVE:  # "they are given balloons"
+        if passive and patients and unit.concepts & DATIVE:  # "they are given balloons"
             frame = Frame(unit, agents, patients, (*subject, *others), guessed, True)
         elif passive:
             frame = Frame(unit, agents, subject, (*patients, *others), guessed, True)
@@ -108,6 +107,7 @@ class _Reader(SubjectReader):
         else:
             frame = Frame(unit, subject, patients, (*others, *agents), guessed, False)
             self.frames += lent(frame, self.acts, self.reading.lemmas[place])
+            frame = given(frame)
         self._share_agents(frame, place)
         self.frames.append(frame)
         if relative:

@@ -57,6 +57,8 @@ class Lexicon:
     def lemma(self, word: str) -> str:
         """The word's dictionary form; lower case."""
         found = self.overrides.get(word) or _dictionary_form(word)
+        if found.endswith("e") and word == f"{found}s" and found[:-1] in self.verbs and found not in self.verbs:
+            return found[:-1]  # "fixes" is of no "fixe"
         if found == word and word.endswith("ing") and len(word) > 5 and word not in self.overrides:
             base = word[:-3]
             forms = (base, f"{base}e", base[:-1] if base[-1] == base[-2] else base)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from rewrite.nouns import Noun, NounReader
 from rewrite.reading import Unit
 
+DATIVE = frozenset({"give", "handover", "show", "tell2", "offer"})  # acts with one who gets, and what is got
 _GETTING = frozenset({"get", "receive", "suffer"})
 _TIMED = frozenset({"before", "after", "until", "since"})
 
@@ -52,6 +53,15 @@ def lent(frame: Frame, acts: frozenset[str], lemma: str) -> list[Frame]:
     rest = tuple(n for n in (*frame.patients, *frame.others) if n is not act and n not in (*ends[0], *ends[1]))
     word = replace(act.head, lemma=act.head.lemma.split()[0], length=1)  # "a kick in the stomach" kicks nothing in
     return [Frame(word, *ends, rest, frame.guessed, frame.passive)]
+
+
+def given(frame: Frame) -> Frame:
+    """ "Hands him the key" as "hands the key to him"."""
+    thing = next((n for n in frame.others if not n.prep), None)
+    if thing is None or len(frame.patients) != 1 or frame.unit.concepts.isdisjoint(DATIVE):
+        return frame
+    others = (replace(frame.patients[0], prep="to"), *(n for n in frame.others if n is not thing))
+    return replace(frame, patients=(thing,), others=others)
 
 
 class SubjectReader(NounReader):

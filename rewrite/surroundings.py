@@ -129,14 +129,29 @@ def _placed(reading: Reading, place: int, found: list[str], known: Grammar) -> b
     return opens and "P" in found[begin:place] and found[begin : begin + 2] == ["D", "N"]
 
 
-def unconjugated(lemma: str, place: int, following: str, found: list[str], known: Grammar) -> bool:
+def unconjugated(reading: Reading, place: int, following: str, found: list[str], known: Grammar) -> bool:
     """Whether one who opens a clause waits for a verb: many who caption leave the -s away."""
     begin = place
-    while begin > 0 and found[begin - 1] in "DN":
+    while begin > 0 and found[begin - 1] in "DNP":
         begin -= 1
-    opens = begin == 0 or found[begin - 1] in "SJC"
-    behind = following in ("D", "R") or (following in ("P", "X") and lemma not in known.things)
-    return opens and behind and found[begin] == "D" and not told(found)
+    opens = begin == 0 or found[begin - 1] in "SJCX"
+    if not opens or found[begin] != "D" or told(found):
+        return False
+    if following in ("D", "R"):
+        return True
+    return (
+        reading.lemmas[place] not in known.things and following in ("P", "X", "") and not _waits(reading, place, known)
+    )
+
+
+def _waits(reading: Reading, place: int, known: Grammar) -> bool:
+    """Whether a verb with an ending is still to come in the clause."""
+    for word, lemma in zip(reading.words[place + 1 :], reading.lemmas[place + 1 :], strict=True):
+        if not word[0].isalnum() or known.classes.get(word, "N") in "CWA" or word == "and":
+            return False
+        if lemma in known.verbs and word != lemma:
+            return True
+    return False
 
 
 def describes(reading: Reading, place: int, found: list[str], known: Grammar) -> bool:

@@ -169,7 +169,7 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
     if last == "D" or (last == "P" and before != "to"):
         return False
     if before in known.bare or (last == "X" and behind in known.bare):
-        return listed or following in "DR"
+        return listed or following in ("D", "R")
     ed = (word.endswith(("ed", "en", "wn")) or word in known.irregular or word != lemma) and not word.endswith("s")
     if ed and (listed or (word.endswith("ed") and word != lemma)):
         if last == "A":
@@ -208,13 +208,15 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
         return True  # "only then does the guard look"
     if word == lemma and plural and following == "X" and words[place + 1] in known.particles and not told(found):
         return True  # "the children hand out balloons"
-    if listed and word == lemma and last == "N" and not noun and unconjugated(lemma, place, following, found, known):
+    if listed and word == lemma and last == "N" and not noun and unconjugated(reading, place, following, found, known):
         return True  # "the boy snatch the bag"
     if listed and word == lemma and not noun:
         if before == "police" and acted and following not in ("D", "R", "P"):
             return False
         if plural or (last in "RW" and before in ("they", "who", "that", "which")):
             return True
+        if last == "R" and before in ("he", "she"):
+            return True  # "and he throw it"
         if last == "N" and _joined(words, found):
             return not acted or following in ("D", "R", "P")
         if last not in "JX" or not acted:
