@@ -20,7 +20,14 @@ _PARTICLES = frozenset({"up", "down", "off", "out", "over", "away", "back", "on"
 _DROPPED = frozenset({"a", "an", "the", "his", "her", "their", "its", "this", "that", "these", "those"}) | {
     *("some", "each", "several", "both")
 }
-_IRREGULAR = {"be": ("is", "are"), "have": ("has", "have"), "do": ("does", "do"), "go": ("goes", "go")}
+_ANYBODY = frozenset({"someone", "somebody", "nobody", "everyone", "everybody", "something", "nothing"})
+_IRREGULAR = {
+    "left": ("leaves", "leave"),
+    "be": ("is", "are"),
+    "have": ("has", "have"),
+    "do": ("does", "do"),
+    "go": ("goes", "go"),
+}
 _HISSING = ("s", "x", "z", "ch", "sh", "o")
 _BEHIND = frozenset({"with", "in", "of"})  # what may tell a noun from its like behind it
 _MOST = 2  # nouns behind the object that a sentence takes
@@ -89,6 +96,8 @@ class Sentences:
             words = words[1:]
         if words[:1] == ["another"]:
             words[0] = "other"
+        if words and words[0] in _ANYBODY:
+            return words[0]
         mark = self._mark(noun)
         told_by = self._read.words[noun.place + 1 : mark.place + 1] if mark else ()
         return " ".join(["the", *words, *told_by]) if words else ""

@@ -48,7 +48,9 @@ def tags(text: str, extend: str = "") -> str:
         following = first[place + 1]
         word = words[place]
         if not letter and word not in NAMED and word not in known.outcomes:
-            if hyphened and place in hyphened and acts_joined(reading, place + 1, first, known):
+            if place and place - 1 in hyphened and not following and word.endswith(("ed", "clad")):
+                letter = "N"  # "a red-capped swimmer"
+            elif hyphened and place in hyphened and acts_joined(reading, place + 1, first, known):
                 letter = "X"  # "pepper-sprays him"
         elif word == "her" and following in _CLOSED:
             letter = "R"
