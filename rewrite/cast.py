@@ -107,6 +107,8 @@ class Cast:
         if owner.pronoun:
             return
         for number in self._of[thing.place]:
+            if number < 0:
+                continue  # "robs her of a wallet", and nobody is she
             self.members[number].owners.append(self._of[owner.place])
 
     def _known(self, noun: Noun) -> int | None:

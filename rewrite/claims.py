@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rewrite.contrasts import KINDS, contrasts
+from rewrite.contrasts import contrasts
 from rewrite.entailment import denial, logits
+from rewrite.weighing import KINDS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +25,10 @@ def denied(model: str, ways: Sequence[tuple[str, str]], batch: int, extend: str 
     import numpy as np
 
     asked = [(row, c) for row, (source, text) in enumerate(ways) for c in contrasts(source, text, extend)]
-    heard = [ways[row][0 if c.of_rewrite else 1] for row, c in asked]
-    pairs = [(premise, claim) for premise, (_, c) in zip(heard, asked, strict=True) for claim in (c.said, c.opposite)]
+    premises = [ways[row][0 if c.of_rewrite else 1] for row, c in asked]
+    pairs = [
+        (premise, claim) for premise, (_, c) in zip(premises, asked, strict=True) for claim in (c.said, c.opposite)
+    ]
     found = np.zeros((len(ways), len(KINDS)))
     if pairs:
         margins = denial(model, logits(model, pairs, batch)).reshape(-1, 2) @ (1, -1)

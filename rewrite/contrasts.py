@@ -19,7 +19,7 @@ from rewrite.sentences import Sentences, sentences
 from rewrite.subjects import Frame
 from rewrite.timeline import Event, timeline
 
-KINDS = ("role", "order")
+_MOST = 16  # claims of a pair; captions of CLIP's 77 tokens have fewer
 _ASIDE = frozenset({"beside", "near", "next", "with"})  # who stands there is in nobody's place
 _MOVES = frozenset({"come", "go"})  # empty verbs that tell an act nevertheless
 _TIMELESS = frozenset({"while", "beside"})  # clauses that have no place on the line
@@ -30,7 +30,7 @@ class Contrast:
     """A claim of one caption, to be held against the other.
 
     Attributes:
-        kind: what is exchanged in the opposite, one of KINDS.
+        kind: what is exchanged in the opposite, `role` or `order`.
         of_rewrite: whether the rewrite claims it, and the source is asked.
         said, opposite: sentences.
     """
@@ -43,8 +43,10 @@ class Contrast:
 
 def contrasts(source: str, text: str, extend: str = "") -> list[Contrast]:
     """The claims of both captions about who does what to whom, and in which order."""
-    found = [*_roles(source, text, extend), *_orders(source, text, extend)]
-    return [c for c in dict.fromkeys(found) if c.said != c.opposite]
+    found = dict.fromkeys([*_roles(source, text, extend), *_orders(source, text, extend)])
+    said = {(c.of_rewrite, c.said) for c in found}
+    # "He hits her and she hits him": neither is the other's opposite.
+    return [c for c in found if (c.of_rewrite, c.opposite) not in said][:_MOST]
 
 
 def _roles(source: str, text: str, extend: str) -> Iterator[Contrast]:
@@ -69,7 +71,7 @@ def _exchanged(frame: Frame, subject: Noun, end: Noun | None, teller: Sentences)
     owner = teller.owner(frame)
     if end is not None:
         yield teller.of(frame), teller.of(frame, {subject: end, end: subject})
-    elif owner is not None and teller.sort(owner) and teller.may_stand_for(owner, subject):
+    elif owner is not None and teller.sort(owner) == teller.sort(subject) and teller.may_stand_for(owner, subject):
         yield teller.of(frame, owner=owner), teller.of(frame, {subject: owner}, owner=subject)
 
 
@@ -108,7 +110,7 @@ def _orders(source: str, text: str, extend: str) -> Iterator[Contrast]:
         told = [(e, teller.of(frames[e.unit.place])) for e in events if e.unit.place in frames]
         line = sorted(((e, s) for e, s in told if s and e.kind not in _TIMELESS), key=lambda pair: pair[0].time)
         for (early, one), (late, other) in pairwise(line):
-            if one != other and not _apart(early, late) and _open(answers.get(id(early)), answers.get(id(late))):
+            if one != other and not _unordered(early, late) and _open(answers.get(id(early)), answers.get(id(late))):
                 yield Contrast(
                     "order", of_rewrite, _sentence(f"{one} before {other}"), _sentence(f"{other} before {one}")
                 )
@@ -118,7 +120,7 @@ def _verb(frame: Frame) -> str:
     return frame.unit.lemma.split()[0]
 
 
-def _apart(early: Event, late: Event) -> bool:
+def _unordered(early: Event, late: Event) -> bool:
     """Whether the later one was moved, and nothing says that it came behind this one."""
     return late.loose and not early.loose and early.sentence == late.sentence
 

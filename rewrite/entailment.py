@@ -56,6 +56,8 @@ def logits(model: str, pairs: Sequence[tuple[str, str]], batch: int) -> np.ndarr
     new = sorted({p for p in pairs if p not in known}, key=lambda p: (len(p[0]) + len(p[1]), p))
     if new:
         found = judge.logits(new, batch)
+        if found.shape[1] < 2:
+            raise ModelError(model, "has one class alone", "Give an NLI model.")
         if not np.isfinite(found).all():
             raise ModelError(model, "gives numbers that are none", "Is its file whole? Give another NLI model.")
         known |= {pair: row.copy() for pair, row in zip(new, found, strict=True)}  # a row alone holds no batch alive

@@ -99,7 +99,8 @@ class _Reader(SubjectReader):
             else:
                 patients = (borne,)
         if passive and patients and unit.concepts & DATIVE:  # "they are given balloons"
-            frame = Frame(unit, agents, patients, (*subject, *others), guessed, True)
+            got = (replace(n, prep="to") for n in subject)
+            frame = Frame(unit, agents, patients, (*got, *others), guessed, True)
         elif passive:
             frame = Frame(unit, agents, subject, (*patients, *others), guessed, True)
         elif guessed and self._inverted(place) and patients:

@@ -17,6 +17,7 @@ from rewrite.weighing import Evidence, together
 if TYPE_CHECKING:
     import numpy as np
 
+_COUNTS = 4.0  # pairs
 _PART = 64  # pairs between two looks at the clock
 
 
@@ -74,12 +75,15 @@ def measure(pairs: Sequence[Pair], filters: Mapping[str, Any], reporter: Reporte
 
 
 def _weights(pairs: Sequence[Pair]) -> np.ndarray:
-    """(n,) all faults together as many as they are, those of each kind alike: a file's share of a kind is chance."""
+    """(n,) all faults together as many as they are, those of each kind alike: a file's share of a kind is chance.
+
+    But for kinds of which there are few: one pair counts for so many at most.
+    """
     import numpy as np
 
     kinds = Counter(p.kind for p in pairs if not p.keep)
     each = kinds.total() / max(1, len(kinds))
-    return np.array([1.0 if p.keep else each / kinds[p.kind] for p in pairs])
+    return np.array([1.0 if p.keep else min(_COUNTS, each / kinds[p.kind]) for p in pairs])
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ will do: what a sentence is held against tells the same people.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from rewrite.cast import cast_of, somebody
 from rewrite.frames import scene
@@ -15,6 +16,7 @@ from rewrite.nouns import Noun, humans
 from rewrite.reading import once, read
 from rewrite.subjects import Frame
 from rewrite.syntax import tags
+from rewrite.timeline import denied
 
 _PARTICLES = frozenset({"up", "down", "off", "out", "over", "away", "back", "on", "in", "into", "at"})
 _DROPPED = frozenset({"a", "an", "the", "his", "her", "their", "its", "this", "that", "these", "those"}) | {
@@ -28,7 +30,7 @@ _IRREGULAR = {
     "do": ("does", "do"),
     "go": ("goes", "go"),
 }
-_HISSING = ("s", "x", "z", "ch", "sh", "o")
+_HISSING = ("s", "x", "z", "ch", "sh")
 _BEHIND = frozenset({"with", "in", "of"})  # what may tell a noun from its like behind it
 _MOST = 2  # nouns behind the object that a sentence takes
 
@@ -40,10 +42,11 @@ class Sentences:
         self._scene = scene(text, extend)
         self._read, self._letters = read(text, extend), tags(text, extend)
         self._cast = cast_of(text, extend)
+        self._intending = lexicon(extend).words("syntax", "intending")
         self._humans, self._doers = humans(extend), lexicon(extend).entities
 
-    def of(self, frame: Frame, instead: Mapping[Noun, Noun] = {}, owner: Noun | None = None) -> str:
-        """The act without a full stop, lower case; empty where nobody is told who does it or whom it befalls.
+    def of(self, frame: Frame, instead: Mapping[Noun, Noun] = MappingProxyType({}), owner: Noun | None = None) -> str:
+        """The act without a full stop, lower case; empty where it is denied, or only meant, or somebody has no name.
 
         Args:
             instead: who stands in the place of a noun.
@@ -51,7 +54,8 @@ class Sentences:
         """
         about = self.subject(frame)
         about = about and instead.get(about, about)
-        if about is None or not self.name(about):
+        unnamed = about is None or not self.name(about) or not all(map(self.name, self._objects(frame)))
+        if about is None or unnamed or not self._happens(frame):
             return ""
         bits = [self.name(about), self._verb(frame, about.several)]
         for noun in self.behind(frame):
@@ -64,6 +68,18 @@ class Sentences:
                 bits.append(name if again or not noun.prep else f"{noun.prep} {name}")
         return " ".join(bits)
 
+    def _objects(self, frame: Frame) -> tuple[Noun, ...]:
+        return frame.patients[:1] if frame.agents else ()
+
+    def _happens(self, frame: Frame) -> bool:
+        """Whether the caption says that an act is done: not "never hits", "tries to hit", "nobody hits"."""
+        words, place = self._read.words, frame.unit.place
+        last = max((p for p in range(place) if self._letters[p] in "VSCJ"), default=-1)
+        if denied(words, self._letters, last + 1, place):
+            return False
+        meant = words[place - 1 : place] == ("to",) and self._letters[last] == "V" and last >= 0
+        return not (meant and self._read.lemmas[last] in self._intending)
+
     def subject(self, frame: Frame) -> Noun | None:
         """Whom an act's sentence is about: who does it, or whom it befalls where nobody is told to do it."""
         ends = frame.agents or (frame.patients if frame.passive else ())
@@ -73,8 +89,8 @@ class Sentences:
         """The nouns that stand behind the verb of an act's sentence: its object, and what follows on it."""
         within = (*frame.agents[:1], *frame.patients[:1], *frame.others)
         marks = [self._mark(n) for n in within]
-        others = [n for n in frame.others if n.prep not in ("'s", "of") and n not in marks][:_MOST]
-        return others if not frame.agents else [*frame.patients[:1], *others]
+        others = [n for n in frame.others if n.prep not in ("", "'s", "of") and n not in marks][:_MOST]
+        return [*self._objects(frame), *others]
 
     def owner(self, frame: Frame) -> Noun | None:
         """Whose the object of an act is."""
@@ -91,7 +107,7 @@ class Sentences:
             return self.name(meant) if meant else ""
         places = range(noun.begin, noun.place + 1)
         owning = self._read.owners - {noun.place}
-        words = [self._read.words[p] + ("'s" if p in owning else "") for p in places]
+        words = [_owner(self._read.words[p]) if p in owning else self._read.words[p] for p in places]
         while words and words[0] in _DROPPED:
             words = words[1:]
         if words[:1] == ["another"]:
@@ -103,7 +119,7 @@ class Sentences:
         return " ".join(["the", *words, *told_by]) if words else ""
 
     def sort(self, noun: Noun) -> str:
-        """Whether a noun is a `human`, another who can do something (`other`), or neither (empty)."""
+        """What a noun is: a `human`, another who can do something (`other`), or neither (empty)."""
         found = {self._sort(number) for number in self._cast.of(noun)}
         return found.pop() if len(found) == 1 else ""
 
@@ -143,7 +159,7 @@ class Sentences:
         """The object of an act as that of somebody."""
         whose, thing = self.owner(frame), frame.patients[0]
         begin = whose.place + 1 if whose else thing.place
-        return f"{self.name(owner)}'s {' '.join(self._read.words[begin : thing.place + 1])}"
+        return f"{_owner(self.name(owner))} {' '.join(self._read.words[begin : thing.place + 1])}"
 
     def _verb(self, frame: Frame, several: bool) -> str:
         unit = frame.unit
@@ -160,6 +176,10 @@ class Sentences:
 def sentences(text: str, extend: str = "") -> Sentences:
     """Equal texts are read once."""
     return Sentences(text, extend)
+
+
+def _owner(name: str) -> str:
+    return f"{name}'" if name.endswith("s") else f"{name}'s"
 
 
 def _present(lemma: str, several: bool) -> str:

@@ -71,7 +71,7 @@ def timeline(text: str, extend: str = "") -> Timeline:
         clause = clauses[number]
         # A noun of doing counts where a word of order opens on it: "after the brawl".
         # So does one that an empty verb brings in: "has a chat".
-        if denies and _denied(words, letters, clause.begin, unit.place):
+        if denies and denied(words, letters, clause.begin, unit.place):
             continue
         if letters[unit.place + unit.length - 1] == "N" and letters[unit.place + unit.length :][:1] != "N":
             clause.named = clause.named or unit
@@ -101,11 +101,11 @@ def timeline(text: str, extend: str = "") -> Timeline:
 def may_order(text: str, extend: str = "") -> bool:
     """Whether a caption holds a word that a word of order needs: without one its line has no marks."""
     words = read(text, extend).words
-    perfect = "had" in words or not (HAD.isdisjoint(words) or WHEN.isdisjoint(words))
+    perfect = "had" in words or not (HAD.isdisjoint(words) or (WHEN | {"because"}).isdisjoint(words))
     return perfect or not telling(extend).isdisjoint(words)
 
 
-def _denied(words: tuple[str, ...], letters: str, begin: int, place: int) -> bool:
+def denied(words: tuple[str, ...], letters: str, begin: int, place: int) -> bool:
     """Whether what stands behind the last verb, or the clause's begin, denies this one."""
     last = letters.rfind("V", begin, place)
     return any(

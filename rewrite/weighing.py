@@ -16,12 +16,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from rewrite.contrasts import KINDS
 from rewrite.errors import SettingError
 
 if TYPE_CHECKING:
     import numpy as np
 
+KINDS = ("role", "order")  # of claims that are asked, see rewrite/contrasts.py
 _DIGITS = 5  # of each number that is kept: a file for people; the last bits decide nothing
 _LISTS = ("low", "high", "middle", "scale", "weights", "against")
 _FORCE = 1.0  # inverse strength of the L2 penalty (C of scikit-learn's LogisticRegression)
@@ -64,7 +64,7 @@ class Weighing:
     against: tuple[float, ...]
 
     def sure(self, evidence: Evidence) -> np.ndarray:
-        """(n,) in [0, 1]: the probability that a pair is faithful, among pairs as those fitted.
+        """(n,) in [0, 1]: the probability that a pair is faithful, among pairs as those fitted, as they were counted.
 
         Of three digits: the last bits differ between machines; what is chosen and what is judged by should not.
 
@@ -107,7 +107,10 @@ def revived(described: Mapping[str, Any], where: str) -> Weighing:
             raise ValueError("not all its numbers are finite")
         if min(against) < 0:
             raise ValueError("a denied claim speaks for a pair")
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
+        what = f"lacks {error}: another version wrote it"
+        raise SettingError(where, what, "Run cli.py calibrate again.") from None
+    except (TypeError, ValueError) as error:
         raise SettingError(where, f"is no weighing ({error!r})", "Make one with: cli.py calibrate.") from None
     return found
 

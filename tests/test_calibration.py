@@ -133,6 +133,12 @@ def test_faults_of_every_kind_count_alike_and_together_as_many_as_they_are(minil
     assert weight.tolist() == [0.5] * 6 + [1.5] * 2 + [3.0, 1.0]
 
 
+def test_one_fault_of_a_rare_kind_does_not_count_for_hundreds(minilm: Path) -> None:
+    faults = [Pair("A man walks.", f"He walks {n}.", keep=False, kind="role" if n else "order") for n in range(40)]
+    chain, _ = configure_filters(["similarity"], [f"similarity.model={minilm}"])
+    assert measure(faults, chain, Silent()).weight.max() == 4
+
+
 def test_all_pairs_of_a_source_are_in_one_fold() -> None:
     fold = folds([Pair(source, "r", True) for source in ("a", "b", "a", "c", "b")])
     assert fold[0] == fold[2]

@@ -132,20 +132,21 @@ def test_what_is_denied_less_than_its_opposite_speaks_for_nobody(monkeypatch: py
     assert (found >= 0).all()
 
 
-def test_denial_is_read_from_the_class_of_contradiction_else_from_entailments(tiny_nli: Path) -> None:
+def test_denial_is_read_from_the_class_of_contradiction_else_from_entailments(
+    tiny_nli: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     judge, _ = entailment._opened(str(tiny_nli))
     assert judge.denies == 0
     logits = np.array([[2.0, 0.0, 0.0]], np.float32)
     assert entailment.denial(str(tiny_nli), logits) == pytest.approx([2 - np.log(2)], abs=1e-5)
-    judge.denies = None
+    monkeypatch.setattr(judge, "denies", None)
     assert entailment.denial(str(tiny_nli), logits) == pytest.approx([np.log(np.exp(2) + 1)], abs=1e-5)
-    judge.denies = 0
 
 
-def weighed(monkeypatch: pytest.MonkeyPatch, bias: float) -> None:
+def weighed(monkeypatch: pytest.MonkeyPatch, bias: float, against: tuple[float, float] = (2.0, 2.0)) -> None:
     """A calibration that hears denied claims alone."""
     six = ((0.0,) * 6, (1.0,) * 6, (0.0,) * 6, (1.0,) * 6)
-    known = Calibration(0.5, 0.5, 1.0, Weighing(*six, bias, (0.0,) * 27, (2.0, 2.0)), "")
+    known = Calibration(0.5, 0.5, 1.0, Weighing(*six, bias, (0.0,) * 27, against), "")
     monkeypatch.setattr(nli, "shipped", lambda model, encoder: known)
 
 
@@ -167,3 +168,54 @@ def test_of_a_pair_that_is_too_unsure_without_them_no_claims_are_asked(
     weighed(monkeypatch, -3.0)
     monkeypatch.setattr(nli, "denied", lambda model, ways, *_: np.zeros((0, 2)) if not ways else pytest.fail("asked"))
     assert [v.keep for v in NLI(model=str(tiny_nli)).judge([CANDIDATE])] == [False]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The guard never touches the thief.",
+        "No man hits a woman.",
+        "A woman tries to stab a man.",
+        "A woman who attempted to stab a man runs.",
+    ],
+)
+def test_what_is_denied_or_only_meant_is_not_claimed(text: str) -> None:
+    assert asked("A thief sees it.", text, "role") == []
+
+
+def test_who_hits_back_is_no_opposite() -> None:
+    assert contrasts("A man hits a woman and she hits him.", "A woman and a man hit each other.") == []
+
+
+def test_one_who_is_given_something_gets_it() -> None:
+    assert told("The thief is given a bag by the clerk.") == ["the clerk gives the bag to the thief"]
+    assert told("The clerk hands the thief a bag.") == ["the clerk hands the bag to the thief"]
+
+
+def test_of_several_who_do_it_none_is_its_object() -> None:
+    assert told("The box is carried by a man and a woman.") == ["the man carries the box"]
+
+
+def test_an_act_whose_object_has_no_name_is_not_told() -> None:
+    assert told("A man meets another man and kicks him.")[-1] == ""
+
+
+@pytest.mark.parametrize("text", ["She warns them of a fire.", "He robs her of a wallet.", "They rob her of a phone."])
+def test_what_belongs_to_nobody_who_is_named_breaks_nothing(text: str) -> None:
+    assert isinstance(contrasts(text, text), list)
+
+
+def test_no_claims_are_asked_where_they_weigh_nothing(monkeypatch: pytest.MonkeyPatch, tiny_nli: Path) -> None:
+    weighed(monkeypatch, 3.0, (0.0, 0.0))
+    monkeypatch.setattr(nli, "denied", lambda model, ways, *_: np.zeros((0, 2)) if not ways else pytest.fail("asked"))
+    assert [v.keep for v in NLI(model=str(tiny_nli)).judge([CANDIDATE])] == [True]
+
+
+def test_only_the_rows_that_may_pass_are_asked_and_each_gets_its_own(
+    monkeypatch: pytest.MonkeyPatch, tiny_nli: Path
+) -> None:
+    weighed(monkeypatch, 3.0)
+    other = Candidate(CANDIDATE.draft, "A man strikes a woman.")
+    table = {SWAPPED[1]: [2.0, 0.0], other.text: [0.0, 0.0]}
+    monkeypatch.setattr(nli, "denied", lambda model, ways, *_: np.array([table[text] for _, text in ways]))
+    assert [v.reason for v in NLI(model=str(tiny_nli)).judge([other, CANDIDATE])] == ["", "role"]

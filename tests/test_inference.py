@@ -32,7 +32,7 @@ TUNING = Path(__file__).resolve().parents[1] / "benchmarks" / "probe" / "tuning.
 def told(sure: float, forward: float, backward: float, *flags: str) -> str:
     known = Calibration(0.5, 0.8, 0.9, None, "")
     candidate = Candidate(DRAFTS[0], "text", flags)
-    return _verdict(candidate, [sure, forward, backward], known).reason
+    return _verdict(candidate, [sure, forward, backward], known, "").reason
 
 
 def test_a_drop_says_what_was_heard() -> None:
@@ -146,6 +146,13 @@ BROKEN += [{"high": [1.0, float("inf")]}, {"against": [0.1]}, {"against": [0.1, 
 def test_a_broken_weighing_is_refused(broken: dict[str, object]) -> None:
     with pytest.raises(SettingError, match="calibrate"):
         revived({**fit(*ring()).described(), **broken}, "here")
+
+
+def test_a_weighing_of_an_older_version_says_what_it_lacks() -> None:
+    older = fit(*ring()).described()
+    del older["against"]
+    with pytest.raises(SettingError, match=r"lacks 'against': another version wrote it\. Run cli\.py calibrate again"):
+        revived(older, "here")
 
 
 def test_evidence_does_not_depend_on_which_caption_stands_first() -> None:

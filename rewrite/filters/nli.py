@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rewrite.calibrated import UNCALIBRATED, Calibration, setting_of, shipped, stated
 from rewrite.claims import denied
-from rewrite.contrasts import KINDS
 from rewrite.embeddings import cosines, locate_encoder
 from rewrite.entailment import logits, share
 from rewrite.errors import ModelError, SettingError
 from rewrite.filters.rules import rule_identity
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import describe, operational, setting
-from rewrite.weighing import Evidence, Weighing, gather
+from rewrite.weighing import KINDS, Evidence, Weighing, gather
 from rewrite.weights import is_onnx, locate, numbers_digest, weights_digest, written_name
 
 if TYPE_CHECKING:
@@ -93,18 +92,18 @@ class NLI:
     def _weighed(
         self, ways: Sequence[tuple[str, str]], heard: np.ndarray, least: np.ndarray, weighing: Weighing
     ) -> tuple[np.ndarray, list[str]]:
-        """(n,) how sure it is, and for each pair the kind of denied claim that alone keeps it below `least`.
+        """(n,) how sure it is, and for each pair that denied claims keep below `least` their kind that weighs most.
 
         Claims only speak against a pair: of one that is too unsure without them they are not asked.
         """
         import numpy as np
 
-        against = np.zeros((len(ways), len(KINDS)))
-        unasked = weighing.sure(Evidence(heard, against))
-        rows = np.flatnonzero(unasked >= least)
-        against[rows] = denied(self.model, [ways[row] for row in rows], self.batch, self.lexicon)
-        sure = weighing.sure(Evidence(heard, against))
-        loudest = (against * weighing.against).argmax(axis=1)
+        denials = np.zeros((len(ways), len(KINDS)))
+        unasked = weighing.sure(Evidence(heard, denials))
+        rows = np.flatnonzero(unasked >= least).tolist() if any(weighing.against) else []
+        denials[rows] = denied(self.model, [ways[row] for row in rows], self.batch, self.lexicon)
+        sure = weighing.sure(Evidence(heard, denials))
+        loudest = (denials * weighing.against).argmax(axis=1)
         lost = (unasked >= least) & ~(sure >= least)
         return sure, [KINDS[kind] if fallen else "" for kind, fallen in zip(loudest, lost, strict=True)]
 
@@ -165,7 +164,7 @@ class NLI:
         return replace(known or UNCALIBRATED, **set_here)
 
 
-def _verdict(candidate: Candidate, numbers: list[float], known: Calibration, claim: str = "") -> Verdict:
+def _verdict(candidate: Candidate, numbers: list[float], known: Calibration, claim: str) -> Verdict:
     reason, (sure, forward, backward) = "", numbers
     if not sure >= known.least_of(candidate):  # what is no number is not sure
         if claim or candidate.flags:
