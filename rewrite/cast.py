@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from rewrite.frames import Scene, scene
 from rewrite.lexicon import lexicon
-from rewrite.nouns import Noun
+from rewrite.nouns import Noun, humans
 from rewrite.reading import Unit, once, read
 
 Ids = frozenset[int]
@@ -28,7 +28,8 @@ class Member:
         heads: all that it is called.
         marks: what tells it from its like.
         sex: "he", "she", or empty where nothing tells.
-        person, thing: whether the lexicon knows it as one; a word it does not know may be either.
+        human: whether the lexicon knows it as one; person: the same of all who can do something.
+        thing: whether it knows it as neither; a word it does not know may be any.
         several: whether it can be "they".
         acts: whether it does something.
         owners: whose it is, one entry each time it is said; members of the same cast.
@@ -37,6 +38,7 @@ class Member:
     heads: list[Unit] = field(default_factory=list)
     marks: set[str] = field(default_factory=set)
     sex: str = ""
+    human: bool = False
     person: bool = False
     thing: bool = False
     several: bool = False
@@ -53,7 +55,7 @@ class Cast:
         self._words = words
         self._terse = _ARTICLES.isdisjoint(words)  # a report that leaves out its determiners
         male, female = _sexes(extend)
-        people = lexicon(extend).entities
+        people, mankind = lexicon(extend).entities, humans(extend)
         agents = {n.place for frame in scene.frames for n in frame.agents}
         for noun in scene.nouns:
             if noun.pronoun:
@@ -68,6 +70,7 @@ class Cast:
                 name = noun.head.lemma.split()[-1]
                 member.sex = "he" if name in male else "she" if name in female else member.sex
                 member.person |= bool(noun.head.concepts & people)
+                member.human |= bool(noun.head.concepts & mankind)
                 member.thing = not member.person and bool(noun.head.concepts)
             else:
                 member.person = True
@@ -138,9 +141,10 @@ class Cast:
     def _meant(self, noun: Noun, seen: list[int]) -> Ids:
         """All that a pronoun may stand for: what was named before it, else what comes."""
         fitting = [n for n, m in enumerate(self.members) if _fits(noun.word, m)]
-        if noun.word in ("he", "she"):  # what is known for a person before what may be one
-            persons = [n for n in fitting if _personal(self.members[n])]
-            fitting = persons if any(n in seen for n in persons) else fitting
+        if noun.word in ("he", "she"):  # what is known for a person before what may be one, a boy before his dog
+            for told in (_personal, lambda m: m.human or not m.person):
+                some = [n for n in fitting if told(self.members[n])]
+                fitting = some if any(n in seen for n in some) else fitting
         if noun.word == "they" and not any(n in seen for n in fitting):
             fitting = [n for n, m in enumerate(self.members) if not m.thing]  # several who were named one by one
         if not fitting:

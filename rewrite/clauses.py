@@ -6,47 +6,17 @@ stands before it, "who", "because" and "by" open one that has no place of its ow
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import pairwise
 
+from rewrite.clause import Clause
 from rewrite.order_words import DONE, OrderWords, order_words
-from rewrite.reading import Reading, Unit
+from rewrite.reading import Reading
 from rewrite.stretches import is_measure, main_behind, phrase_end
 
 HAD = frozenset({"has", "have", "had"})
 _EARLIER = frozenset({"before", "beforehand", "earlier", "previously"})
 WHEN = frozenset({"when", "whenever", "as"})
 _MAY_OPEN = DONE | HAD | {"he", "she", "they", "that", "than", "during", "by", "to"}  # though no word of order
-
-
-@dataclass(slots=True)
-class Clause:
-    """A stretch of a caption with the acts that are told in it.
-
-    Attributes:
-        kind: main, first, after, before, when, while, or beside (a relative clause, a reason).
-        begin, end: its first and last word.
-        fronted: whether it stands in front of what it is said of.
-        sentence: number of its sentence.
-        goes_on: whether "and" joins it to a clause of its kind.
-        over: whether it tells what has been done already.
-        named: the first noun in it; set, as its units are, by whoever puts the acts in.
-    """
-
-    kind: str
-    begin: int
-    fronted: bool
-    sentence: int
-    goes_on: bool = False
-    named: Unit | None = None
-    over: bool = False
-    units: list[Unit] = field(default_factory=list)
-    end: int = 0
-
-    def verbless(self, letters: str, end: int) -> bool:
-        """Whether what a word of order opens is told by a noun alone."""
-        said = letters[self.begin : end]
-        return self.kind in ("after", "before") and "V" not in said and "A" not in said
 
 
 def cut(reading: Reading, letters: str, extend: str) -> tuple[list[Clause], list[int]]:
@@ -158,7 +128,7 @@ class _Cutter:
             self._join(place)
         elif self._returns(place):
             self._open("main", place)
-        elif self._explains(place):
+        elif self._explains(place) or self._tells_of(place):
             self._open("beside", place)
         elif word in DONE and self._says_over(place):
             self._look_back(place)
@@ -207,6 +177,11 @@ class _Cutter:
         purpose = word == "to" and self.letters[place - 1 : place] == "N"
         return (word == "by" or purpose) and self.letters[place + 1 : place + 2] == "V"
 
+    def _tells_of(self, place: int) -> bool:
+        """Whether a relative clause begins without its word: "a tin he had pocketed"."""
+        said = self.letters[self.clauses[-1].begin : place]
+        return self.words[place] in ("he", "she", "they") and said[-1:] == "N" and "V" in said
+
     def _says_over(self, place: int) -> bool:
         """Whether "already" makes a main clause tell what is over by the time of the clause in front of it."""
         has = self.letters[place - 1 : place] == "A" and self.words[place - 1] in HAD
@@ -230,7 +205,7 @@ class _Cutter:
     def _tells_of_before(self, place: int) -> bool:
         """Whether what stands aside was over: "the waiter who had dropped it", "because he has dropped it"."""
         last = self.clauses[-1]
-        opened = self.letters[last.begin] == "W" or self.words[last.begin] == "because"
+        opened = self.letters[last.begin] in "WR" or self.words[last.begin] == "because"
         had = self.words[place] == "had" or (self.words[place] in HAD and self.words[last.begin] == "because")
         return had and last.kind == "beside" and opened and self._perfect(place)
 

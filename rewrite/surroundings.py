@@ -135,7 +135,8 @@ def unconjugated(reading: Reading, place: int, following: str, found: list[str],
     while begin > 0 and found[begin - 1] in "DNP":
         begin -= 1
     opens = begin == 0 or found[begin - 1] in "SJCX"
-    if not opens or found[begin] != "D" or told(found):
+    named = found[begin] == "D" or reading.words[begin] in ("someone", "somebody")
+    if not opens or not named or told(found):
         return False
     if following in ("D", "R"):
         return True

@@ -225,7 +225,7 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
             return False
         earlier = max(place for place, letter in enumerate(found) if letter == ("V" if "V" in found else "A"))
         like = words[earlier] == lemmas[earlier] and before not in ("", "or")  # "cut the chain, load the moped"
-        return like or (following in ("D", "R", "P", "X") and before != ",")
+        return like or following == "R" or (following in ("D", "P", "X") and before != ",")
     return False
 
 

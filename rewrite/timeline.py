@@ -9,7 +9,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from rewrite.clauses import HAD, WHEN, Clause, cut
+from rewrite.clause import Clause
+from rewrite.clauses import HAD, WHEN, cut
 from rewrite.lexicon import lexicon
 from rewrite.order_words import telling
 from rewrite.reading import Reading, Unit, once, read
