@@ -14,6 +14,7 @@ from rewrite.reading import Reading
 from rewrite.stretches import is_measure, main_behind, phrase_end
 
 HAD = frozenset({"has", "have", "had"})
+_HARDLY = frozenset({"hardly", "scarcely", "barely"})
 _EARLIER = frozenset({"before", "beforehand", "earlier", "previously"})
 WHEN = frozenset({"when", "whenever", "as"})
 _MAY_OPEN = DONE | HAD | {"he", "she", "they", "that", "than", "during", "by", "to"}  # though no word of order
@@ -88,6 +89,9 @@ class _Cutter:
             self.marks.append(place)
         if kind == "before" and self._ends_with(place):
             self._set_in_front()
+            return
+        if kind == "when" and self.words[self.clauses[-1].begin] in _HARDLY:
+            self._open("main", place)  # "hardly had he sat down when the bell rang"
             return
         self._open(kind, place, self._fronted(place) or (kind == "after" and self._cleaves(place)))
         if (end := main_behind(self.letters, place + length)) is not None:
@@ -221,5 +225,6 @@ class _Cutter:
     def _relate(self, place: int) -> None:
         """A relative clause, a reason; but ", who" and "so" go on with what is told."""
         after_comma = place > 0 and self.words[place - 1] == "," and "had" not in self.words[place + 1 : place + 3]
-        tells_on = (self.letters[place] == "W" and after_comma) or self.words[place] == "so"
+        tells_on = after_comma and (self.letters[place] == "W" or self.words[place] == "where")
+        tells_on = tells_on or self.words[place] == "so"
         self._open("main" if tells_on else "beside", place)

@@ -55,42 +55,40 @@ def _roles(source: str, text: str, extend: str) -> Iterator[Contrast]:
     for of_rewrite, acts, others in ((True, both.after, both.before), (False, both.before, both.after)):
         teller = sentences(text if of_rewrite else source, extend)
         for act in acts:
-            subject = teller.subject(act.frame)
-            if subject is None or _verb(act.frame) in untold or not teller.sort(subject):
-                continue
-            end = _other_end(act, subject, teller)
-            if _confirmed(act, subject, end, others):
-                continue
-            for said, opposite in _exchanged(act.frame, subject, end, teller):
-                if said and opposite:
-                    yield Contrast("role", of_rewrite, _sentence(said), _sentence(opposite))
+            told = act.frame.agents and _verb(act.frame) not in untold and teller.sort(act.frame.agents[0])
+            end = _other_end(act.frame, teller) if told else None
+            if told and not _confirmed(act, end, others) and (both_ways := _exchanged(act.frame, end, teller)):
+                yield Contrast("role", of_rewrite, *map(_sentence, both_ways))
 
 
-def _exchanged(frame: Frame, subject: Noun, end: Noun | None, teller: Sentences) -> Iterator[tuple[str, str]]:
-    """The act and its opposite: subject and other end exchanged, or the owner of its object, or a bystander for him."""
-    owner = teller.owner(frame)
+def _exchanged(frame: Frame, end: Noun | None, teller: Sentences) -> tuple[str, str] | None:
+    """The act and its opposite: agent and other end exchanged, or agent and owner of the object."""
+    agent, owner = frame.agents[0], teller.owner(frame)
     if end is not None:
-        yield teller.of(frame), teller.of(frame, {subject: end, end: subject})
-    elif owner is not None and teller.sort(owner) == teller.sort(subject) and teller.may_stand_for(owner, subject):
-        yield teller.of(frame, owner=owner), teller.of(frame, {subject: owner}, owner=subject)
+        found = teller.of(frame), teller.of(frame, {agent: end, end: agent})
+    elif owner is not None and teller.sort(owner) == teller.sort(agent) and teller.may_stand_for(owner, agent):
+        found = teller.of(frame, owner=owner), teller.of(frame, {agent: owner}, owner=agent)
+    else:
+        return None
+    return found if all(found) else None
 
 
-def _other_end(act: Act, subject: Noun, teller: Sentences) -> Noun | None:
-    """Who else is in an act and could have done it: one of the subject's sort before another."""
-    behind = [n for n in teller.behind(act.frame) if n.prep not in _ASIDE] if act.frame.agents else []
-    fit = [n for n in behind if teller.sort(n) and teller.may_stand_for(n, subject)]
-    return next((n for n in fit if teller.sort(n) == teller.sort(subject)), next(iter(fit), None))
+def _other_end(frame: Frame, teller: Sentences) -> Noun | None:
+    """Who else is in an act and could have done it: one of the agent's sort before another."""
+    agent = frame.agents[0]
+    behind = (n for n in teller.behind(frame) if n.prep not in _ASIDE)
+    fit = [n for n in behind if teller.sort(n) and teller.may_stand_for(n, agent)]
+    return next((n for n in fit if teller.sort(n) == teller.sort(agent)), next(iter(fit), None))
 
 
-def _confirmed(act: Act, subject: Noun, end: Noun | None, others: tuple[Act, ...]) -> bool:
+def _confirmed(act: Act, end: Noun | None, others: tuple[Act, ...]) -> bool:
     """Whether the other caption tells the act, of just the same."""
-    frame = act.frame
-    nouns = (*frame.agents, *frame.patients, *frame.others)
+    nouns = (*act.frame.agents, *act.frame.patients, *act.frame.others)
     ids = dict(zip(nouns, act.all, strict=True))
-    if any(len(ids[n]) != 1 for n in (subject, end) if n is not None):
+    agent = ids[act.frame.agents[0]]
+    if any(len(ids[n]) != 1 for n in (act.frame.agents[0], end) if n is not None):
         return False
-    doing = bool(frame.agents)
-    told = [o for o in others if o.may_be(act) and ids[subject] in (o.agents if doing else o.patients)]
+    told = (o for o in others if o.may_be(act) and agent in o.agents)
     return any(end is None or ids[end] in (*o.patients, *o.others) for o in told)
 
 
@@ -108,7 +106,7 @@ def _orders(source: str, text: str, extend: str) -> Iterator[Contrast]:
         teller = sentences(caption, extend)
         frames = {f.unit.place: f for f in scene(caption, extend).frames if _verb(f) not in empty}
         told = [(e, teller.of(frames[e.unit.place])) for e in events if e.unit.place in frames]
-        line = sorted(((e, s) for e, s in told if s and e.kind not in _TIMELESS), key=lambda pair: pair[0].time)
+        line = sorted(((e, s) for e, s in told if s and e.kind not in _TIMELESS), key=lambda told: told[0].time)
         for (early, one), (late, other) in pairwise(line):
             if one != other and not _unordered(early, late) and _open(answers.get(id(early)), answers.get(id(late))):
                 yield Contrast(

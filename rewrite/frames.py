@@ -103,7 +103,7 @@ class _Reader(SubjectReader):
             frame = Frame(unit, agents, patients, (*got, *others), guessed, True)
         elif passive:
             frame = Frame(unit, agents, subject, (*patients, *others), guessed, True)
-        elif guessed and self._inverted(place) and patients:
+        elif (guessed or all(n.prep for n in subject)) and self._inverted(place) and patients:
             subject, frame = patients, Frame(unit, patients, (), others, guessed, False)
         else:
             frame = Frame(unit, subject, patients, (*others, *agents), guessed, False)

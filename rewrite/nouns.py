@@ -17,6 +17,8 @@ _TIMES = frozenset(
     {"second", "minute", "moment", "hour", "while", "time", "night", "day", "morning", "evening", "once"}
     | {"dawn", "dusk", "noon", "midnight", "midday", "afternoon"}
 )
+_STRETCHES = frozenset({"moments", "seconds", "minutes", "hours", "days"})
+_BEHIND = (("after",), ("before",), ("later",), ("earlier",))
 _OWNERS = {"his": "he", "her": "she", "their": "they", "its": "it"}
 _WHERE = frozenset({"behind", "ahead", "opposite", "above", "below"})  # "the car behind"
 _HIS = (("his",), ("her",), ("their",), ("its",))
@@ -119,8 +121,11 @@ class NounReader:
         """Behind a noun phrase that begins here: its determiners, then its nouns and adjectives."""
         if self.tags[place] == "R":
             return place + 1
+        begin = place
         for letter in "DN":
             while place < len(self.tags) and self.tags[place] == letter:
+                if place > begin and self.words[place] in _STRETCHES and self.words[place + 1 : place + 2] in _BEHIND:
+                    return place  # "waves his flag moments after"
                 place += 1
         return place
 

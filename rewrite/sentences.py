@@ -59,11 +59,8 @@ class Sentences:
             return ""
         bits = [self.name(about), self._verb(frame, about.several)]
         for noun in self.behind(frame):
-            if (
-                name := self._owned(frame, owner)
-                if owner and noun in frame.patients
-                else self.name(instead.get(noun, noun))
-            ):
+            owned = owner if noun in frame.patients else None
+            if name := self._owned(frame, owned) if owned else self.name(instead.get(noun, noun)):
                 again = bits[-1].split()[-1] == noun.prep  # "goes into" the hall
                 bits.append(name if again or not noun.prep else f"{noun.prep} {name}")
         return " ".join(bits)

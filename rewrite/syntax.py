@@ -90,7 +90,7 @@ def tags(text: str, extend: str = "") -> str:
             letter = "V"
         elif word == "bit" and last in "RN" and following in ("D", "R"):
             letter = "V"  # "it bit her thumb"
-        elif word == "over" and last in "NX" and following in ("D", "R"):
+        elif word == "over" and last in "NXSJ" and following in ("D", "R"):
             letter = "P"  # "sprays paint over the camera", but "knocks over the vase"
         elif word in ("left", "right") and last != "D" and following in _CLOSED:
             letter = "X"  # "looks left and right"
@@ -205,7 +205,8 @@ def _verb(reading: Reading, place: int, following: str, found: list[str], known:
         if last in "NRWX":
             return (listed and (not plural or following in _CLOSED)) or following in ("D", "R")
         return last in "JCV" and listed and acted and (following != "" or last == "J")
-    asked = not _DO.isdisjoint(words[max(0, place - 5) : place]) and "V" not in found[-4:]
+    did = next((p for p in range(place - 1, max(-1, place - 6), -1) if words[p] in _DO), None)
+    asked = did is not None and "V" not in found[did:]
     if listed and word == lemma and last in "NR" and asked:
         return True  # "only then does the guard look"
     if word == lemma and plural and following == "X" and words[place + 1] in known.particles and not told(found):

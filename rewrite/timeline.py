@@ -138,8 +138,10 @@ def _line(clauses: list[Clause], letters: str) -> list[Event]:
         for clause in (c for c in clauses if c.sentence == number):
             entries = [(clause, unit, False) for unit in clause.units]
             if clause.kind == "before" and clause.fronted:
-                last += entries[:1]  # without a comma, what follows its verb is the main clause's
-                line += entries[1:]
+                # Without a comma, what follows its verb is the main clause's.
+                own = len(entries) if letters[clause.end + 1 : clause.end + 2] == "J" else 1
+                last += entries[:own]
+                line += entries[own:]
             elif clause.kind == "when" and not clause.fronted and line and over:
                 line += entries  # "had already left when the clerk looked up"
             elif clause.kind in ("after", "when") and not clause.fronted and line:

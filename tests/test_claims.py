@@ -41,6 +41,7 @@ def test_where_nobody_is_told_to_do_it_the_act_is_told_of_whom_it_befalls() -> N
 
 def test_a_pronoun_is_called_by_the_name_of_whom_it_means() -> None:
     assert told("A girl drops a cup, then she kicks it.")[1] == "the girl kicks the cup"
+    assert told("A boy calls a dog, then he kicks it.")[1] == "the boy kicks the dog"
 
 
 def test_nobody_is_named_by_a_pronoun_that_may_mean_two() -> None:

@@ -42,8 +42,25 @@ ANOTHER_TIME = [
     ("Monk in hood bows, then pays at stall.", "Monk in hood pays at stall, then bows."),
     ("The mast snaps, and a while later the sail tears.", "The sail tears, and a while later the mast snaps."),
     ("A page bows until a bell rings.", "A bell rings, and from then on a page bows."),
+    ("The page snatch a bun, jump on a cart and sing.", "The page jumps on a cart, snatches a bun and sings."),
+    (
+        "The mast falls; the boy jumped off two seconds before.",
+        "The mast falls, and the boy jumps off two seconds later.",
+    ),
+    ("A gong sounds moments after a monk waves his flag.", "A monk waves his flag moments after a gong sounds."),
+    (
+        "Only after the nun has knelt does the page ring a bell.",
+        "The page rings a bell, and only then does the nun kneel.",
+    ),
+    ("A page cuts a bun and sings. Then he lights a fire.", "A page cuts a bun and lights a fire, where he sings."),
 ]
 THE_SAME_TIME = [
+    (
+        "A page drinks and wipes a bench, then lies down to lift it.",
+        "Before lying down to lift it, a page drinks and wipes a bench.",
+    ),
+    ("Hardly has the gong sounded when a page bows.", "The gong sounds, and then a page bows."),
+    ("A monk with a jug of wine he had filled runs.", "A monk fills a jug with wine and runs."),
     (
         "Smoke pours out, nuns flee, and then a tank explodes.",
         "First smoke pours out and nuns flee; then a tank explodes.",
@@ -58,6 +75,7 @@ THE_SAME_TIME = [
     ("The smith, who yawns, heats a shoe.", "The smith heats a shoe and yawns."),
 ]
 OTHERS = [
+    ("The monk pour wine on a page.", "The page pours wine on a monk."),
     (
         "A security guard shoots a thief after the thief fires at the wall.",
         "A security guard is shot by a thief after the guard fires at the wall.",
@@ -68,6 +86,9 @@ OTHERS = [
     ("A busboy slops milk on a tray, and a waitress slips.", "A waitress slops milk on a tray, and a busboy slips."),
 ]
 THE_SAME_ONES = [
+    ("The lid flies over the fence.", "Over the fence flies the lid."),
+    ("The abbot hands the page the key.", "The page is handed the key by the abbot."),
+    ("A page in red lifts a pail.", "A pail is lifted by a red-clad page."),
     ("The clown hands out pears to the nuns.", "The nuns are given pears by the clown."),
     ("A goat nips the abbot's calf, and he hits it.", "The abbot has his calf nipped by a goat and hits it."),
     ("A crew hoists a bell before lunch and sells it.", "A bell is hoisted by a crew before lunch, who sell it."),

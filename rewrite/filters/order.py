@@ -67,7 +67,7 @@ def _crossed(source: str, text: str, extend: str) -> bool:
 
 def _shuffled(first: Timeline, second: Timeline) -> bool:
     """Whether acts of a row, by the same words, stand in another order: a glance that spares most pairs the rest."""
-    rows = [[e.unit.lemma for e in line.events if e.listed] for line in (first, second)]
+    rows = [[_verb(e) for e in line.events if e.listed] for line in (first, second)]
     shared = [[word for word in row if word in other] for row, other in (rows, rows[::-1])]
     return len(shared[0]) > 1 and shared[0] != shared[1]
 
@@ -77,7 +77,11 @@ def _relisted(a: Event, c: Event, b: Event, d: Event) -> bool:
     if (c.time - a.time) * (d.time - b.time) >= 0:
         return False
     listed = all(e.listed for e in (a, b, c, d)) and (a.sentence == c.sentence) == (b.sentence == d.sentence)
-    return listed and a.unit.lemma == b.unit.lemma and c.unit.lemma == d.unit.lemma
+    return listed and _verb(a) == _verb(b) and _verb(c) == _verb(d)
+
+
+def _verb(event: Event) -> str:
+    return event.unit.lemma.split()[0]
 
 
 def _unsaid(one: Event, other: Event) -> bool:
