@@ -78,6 +78,10 @@ class _Cutter:
                 self._set_in_front()
             return  # "and explodes a few seconds later"
         last = self.clauses[-1]
+        if self.words[place + length - 1] == "which" and "had" in self.words[place + length : place + length + 3]:
+            self.marks.pop()
+            self._open("beside", place + length - 1)  # "a door at which eggs had been thrown"
+            return
         # "is stopped as she reaches the door and afterwards steals": the main clause goes on.
         resumes = last.goes_on and not last.fronted and place == last.begin + 1 and last.kind != "after"
         if resumes or last.kind not in ("after", "before", "when", "while"):
@@ -151,7 +155,14 @@ class _Cutter:
         last = self.clauses[-1]
         goes_on = last.kind != "main" and not last.verbless(self.letters, place)
         goes_on = goes_on and (self.words[place] != "," or self._lists(last, place))
+        goes_on = goes_on and not self._resumes(last, place)
         self._open(last.kind if goes_on else "main", place, last.fronted and goes_on, goes_on)
+
+    def _resumes(self, last: Clause, place: int) -> bool:
+        """Whether what is joined has a form of its own: "stepped out while looking back and was knocked down"."""
+        formed = self.letters[last.begin + 1 : last.begin + 2] == "V" and self.words[last.begin + 1].endswith("ing")
+        joined = self.letters[place + 1 : place + 2]
+        return formed and (joined == "A" or (joined == "V" and not self.words[place + 1].endswith("ing")))
 
     def _lists(self, last: Clause, place: int) -> bool:
         """Whether a comma stands in a row of what had been done: "after he had knelt, looked around and prayed"."""

@@ -135,7 +135,9 @@ def unconjugated(reading: Reading, place: int, following: str, found: list[str],
     while begin > 0 and found[begin - 1] in "DNP":
         begin -= 1
     opens = begin == 0 or found[begin - 1] in "SJCX"
-    named = found[begin] == "D" or reading.words[begin] in ("someone", "somebody")
+    word = reading.words[begin]
+    named = found[begin] == "D" or word in ("someone", "somebody")
+    named = named or (word == reading.lemmas[begin] and word in known.people)  # "robber with gun force them down"
     if not opens or not named or told(found):
         return False
     if following in ("D", "R"):

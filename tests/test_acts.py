@@ -107,7 +107,7 @@ def test_the_same_told_from_another_side_passes(name: str, source: str, text: st
     assert said(name, source, text) == ""
 
 
-def test_two_who_plainly_changed_places_drop_alone_and_a_guess_is_a_doubt() -> None:
+def test_two_who_plainly_changed_places_are_told_from_a_guess() -> None:
     assert said("roles", "A thief hits a guard.", "A guard hits a thief.") == "role"
     assert said("roles", "A guard sees a thief and hits him.", "A thief sees a guard and hits him.") == "role_unsure"
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import islice, pairwise
 from typing import Any
 
-from rewrite.filters.rules import reject_texts, rule_identity
+from rewrite.filters.rules import doubt_texts, rule_identity
 from rewrite.frames import scene
 from rewrite.lexicon import lexicon
 from rewrite.reading import Reading, Unit, once, read
@@ -23,7 +23,10 @@ _SAVE = frozenset({"except", "save", "bar", "apart", "excepting"})  # "all but o
 
 @dataclass(frozen=True)
 class Numbers:
-    """Reason: number. "Both men" and "2 men" agree, "all the drawers" and "every drawer" too. Drops alone."""
+    """Reason: number. "Both men" and "2 men" agree, "all the drawers" and "every drawer" too.
+
+    A doubt: of 277 such faults inference passed 2 (`nli` of 0.88), of 6 faithful pairs that are named here it saved 5.
+    """
 
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
 
@@ -32,7 +35,7 @@ class Numbers:
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         names = _names(self.lexicon)
-        return reject_texts(candidates, lambda source, text: _fault(source, text, names, self.lexicon))
+        return doubt_texts(candidates, lambda source, text: _fault(source, text, names, self.lexicon))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,13 +8,12 @@ from typing import Any
 
 from rewrite.acts import Act, Pair, answering, meet, pair
 from rewrite.cast import Ids, somebody
-from rewrite.filters.rules import judge_each_text, rule_identity
+from rewrite.filters.rules import doubt_texts, rule_identity
 from rewrite.lexicon import Lexicon, lexicon
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
 
 _GETS = frozenset({"get", "receive"})
-_DOUBTS = frozenset({"role_unsure"})
 
 
 @dataclass(frozen=True)
@@ -22,8 +21,8 @@ class Roles:
     """Reasons: role, role_unsure. Who does each act and whom it befalls, the passive turned round, held side by side.
 
     A fault is somebody whom both captions name, in another's place; what only one of them names is no matter of roles.
-    Two who have plainly changed places drop alone, since inference models pass many of these; all else is a doubt:
-    subjects and objects are found by their place, not by a parser.
+    All is a doubt, since subjects and objects are found by their place, not by a parser; `role` where two have plainly
+    changed places. Of 316 of these inference passed none (`nli` of 0.88), asked by single claims too.
     """
 
     lexicon: str = setting("", "a YAML file that adds to rewrite/lexicons")
@@ -32,7 +31,7 @@ class Roles:
         return rule_identity(self.lexicon)
 
     def judge(self, candidates: Sequence[Candidate]) -> list[Verdict]:
-        return judge_each_text(candidates, lambda source, text: _fault(source, text, self.lexicon), _DOUBTS)
+        return doubt_texts(candidates, lambda source, text: _fault(source, text, self.lexicon))
 
 
 def _fault(source: str, text: str, extend: str) -> str:
