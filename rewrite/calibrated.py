@@ -7,7 +7,7 @@ Logits mean nothing without their model, so all of it belongs to the digest of w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,6 @@ from rewrite.weighing import Weighing, revived
 _FILE = Path(__file__).resolve().parent / "lexicons" / "calibrated.yaml"
 _ALONE = "alone"  # the weighing that reads no cosine
 _WHERE = "nli.weighing"
-_HEARD = frozenset({"invented", "replaced", "attribute_lost", "attribute_new", "negation_count"})
 _REMEDY = "Make one with: cli.py calibrate."
 
 
@@ -29,7 +28,7 @@ class Calibration:
     """How what a model says becomes a verdict.
 
     Attributes:
-        least, least_doubted: how sure it must be, of any candidate and of one that is `doubted`.
+        least, least_doubted: how sure it must be, of any candidate and of one that a rule doubts.
         contradiction_above: what both ways say on average, above which a drop is called contradicted.
         weighing: None takes the smaller of what both ways say.
         encoder: digest of the encoder whose cosine is weighed in; empty where none is.
@@ -43,16 +42,11 @@ class Calibration:
 
     def least_of(self, candidate: Candidate) -> float:
         """How sure it must be of a candidate."""
-        return self.least_doubted if doubted(candidate.flags) else self.least
+        return self.least_doubted if candidate.flags else self.least
 
     def described(self) -> dict[str, Any]:
         """Plain json."""
         return {**asdict(self), "weighing": self.weighing.described() if self.weighing else None}
-
-
-def doubted(flags: Iterable[str]) -> bool:
-    """Whether a rule doubts what inference may overlook; what it hears by itself need not be heard twice."""
-    return not _HEARD.issuperset(flags)
 
 
 UNCALIBRATED = Calibration(0.5, 0.8, 1.0, None, "")  # of probabilities of entailment

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rewrite.audit import judge_pairs
-from rewrite.calibrated import doubted
 from rewrite.chain import tidy
 from rewrite.pairs import Pair
 from rewrite.records import Candidate, Verdict
@@ -42,7 +41,7 @@ class Labelled:
     Attributes:
         keep: a person's verdict.
         weight: how much a pair counts where a weighing is fitted.
-        passed: not dropped by a rule; doubted: flagged by one for what inference may overlook.
+        passed: not dropped by a rule; doubted: flagged by one.
         similarity: nan where a rule dropped the pair before, or the chain has none.
         inferred: None where the chain has no inference.
     """
@@ -69,7 +68,7 @@ def measure(pairs: Sequence[Pair], filters: Mapping[str, Any], reporter: Reporte
         keep=np.array([bool(p.keep) for p in pairs]),
         weight=_weights(pairs),
         passed=np.array([r.kept for r in judged]),
-        doubted=np.array([doubted(r.flags) for r in judged]),
+        doubted=np.array([bool(r.flags) for r in judged]),
         similarity=np.array([r.scores.get("similarity", np.nan) for r in judged]),
         inferred=_inferred(pairs, filters["nli"], reporter) if "nli" in filters else None,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -221,13 +220,3 @@ def test_only_the_rows_that_may_pass_are_asked_and_each_gets_its_own(
     table = {SWAPPED[1]: [2.0, 0.0], other.text: [0.0, 0.0]}
     monkeypatch.setattr(nli, "denied", lambda model, ways, *_: np.array([table[text] for _, text in ways]))
     assert [v.reason for v in NLI(model=str(tiny_nli)).judge([other, CANDIDATE])] == ["", "role"]
-
-
-@pytest.mark.parametrize(("flag", "reason"), [("invented", ""), ("replaced", ""), ("role_unsure", "role_unsure")])
-def test_a_doubt_that_inference_hears_by_itself_asks_for_no_more(
-    flag: str, reason: str, monkeypatch: pytest.MonkeyPatch, tiny_nli: Path
-) -> None:
-    weighed(monkeypatch, 1.0)  # sure by 0.73
-    candidate = replace(CANDIDATE, text="A man strikes a woman.", flags=(flag,))
-    plug = NLI(model=str(tiny_nli), least=0.5, least_doubted=0.9)
-    assert [v.reason for v in plug.judge([candidate])] == [reason]

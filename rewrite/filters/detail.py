@@ -38,8 +38,8 @@ class Detail:
     """
 
     model: str = setting(DEFAULT, "sentence encoder for words that the lexicon does not know")
-    invented: float = setting(1.25, "units of the rewrite that the source may lack")
-    dropped: float = setting(0.6, "units of the source that the rewrite may lack")
+    invented: float = setting(1.5, "units of the rewrite that the source may lack")
+    dropped: float = setting(0.9, "units of the source that the rewrite may lack")
     lost: float = setting(2.0, "the same, from which a rewrite drops alone: inference overlooks what is gone")
     replaced: float = setting(0.7, "share of a verb that may be gone while as much of another is new")
     shorter: float = setting(2.0, "units that a rewrite of the source's length over e is taken to have dropped")
