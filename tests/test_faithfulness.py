@@ -35,7 +35,7 @@ def said(name: str, source: str, text: str, **settings: Any) -> str:
         ("numbers", "Two men fight.", "Three men fight.", "number"),
         ("numbers", "He hits him twice.", "He hits him once.", "number"),
         ("numbers", "A guard falls.", "Two guards fall.", "number"),
-        ("numbers", "He opens every drawer.", "He opens a few of the drawers.", "number"),
+        ("numbers", "He opens every drawer.", "He opens a few of the drawers.", "number_unsure"),
         ("attributes", "A red car turns left.", "A blue car turns left.", "attribute"),
         ("attributes", "A red car turns left.", "A red car turns right.", "attribute"),
         ("attributes", "A red car hits a blue van.", "A blue car hits a red van.", "attribute"),

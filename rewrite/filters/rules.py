@@ -47,6 +47,14 @@ def judge_each(
     return [Verdict(True, flag=r) if r in doubts else _dropped(r) for r in found]
 
 
+def judge_each_text(
+    candidates: Sequence[Candidate], fault: Callable[[str, str], str], doubts: frozenset[str]
+) -> list[Verdict]:
+    """The same as `judge_each` for a rule that reads more than words."""
+    found = [fault(c.draft.source, c.text) for c in candidates]
+    return [Verdict(True, flag=r) if r in doubts else _dropped(r) for r in found]
+
+
 def _dropped(reason: str) -> Verdict:
     """A drop; without a reason none."""
     return Verdict(False, reason) if reason else _KEPT
