@@ -106,6 +106,7 @@ def fill_cache(texts: dict[str, str], encoder: Path, cache: Path) -> None:
     """A random unit vector per source, and one at cosine 0.9 of it per draft."""
     import numpy as np
 
+    from rewrite.embeddings import FOLDER
     from rewrite.manifest import digest
     from rewrite.records import text_id
     from rewrite.weights import weights_digest
@@ -121,7 +122,7 @@ def fill_cache(texts: dict[str, str], encoder: Path, cache: Path) -> None:
     vectors = np.where(same, near, near + 0.48 * drift)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     ids = np.array([text_id(text).encode() for text in texts], dtype="S16")
-    folder = cache / "embeddings" / weights_digest(encoder)[:16]
+    folder = cache / FOLDER / weights_digest(encoder)[:16]
     folder.mkdir(parents=True)
     np.savez(folder / f"{digest(len(ids))[:16]}.npz", ids=ids, vectors=vectors)
 

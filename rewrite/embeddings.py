@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
+FOLDER = "vectors"  # in the cache; shards of earlier versions, in another, may hold vectors under other texts' names
 _SHARD = 4096  # texts encoded before their vectors are kept: what a kill may lose
 _MOST_SHARDS = 32  # files; more are merged into one
 
@@ -94,7 +95,9 @@ class _Store:
     def _add(self, ids: Sequence[str], found: np.ndarray) -> None:
         import numpy as np
 
-        fresh = [n for n, i in enumerate(ids) if i not in self._row]
+        # Two processes may have encoded one text: of two shards one row is taken.
+        first = {i: n for n, i in reversed(list(enumerate(ids)))}
+        fresh = [n for n, i in enumerate(ids) if first[i] == n and i not in self._row]
         self._row |= {ids[n]: len(self._table) + place for place, n in enumerate(fresh)}
         new = found if len(fresh) == len(ids) else found[fresh]
         self._table = np.concatenate([self._table, new]) if len(self._table) else new
@@ -133,7 +136,7 @@ class _Store:
 @lru_cache(maxsize=4)
 def _store(encoder: str, weights: str) -> _Store:
     home = os.environ.get("TRCLIP_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "trclip"
-    return _Store(encoder, Path(home).expanduser() / "embeddings" / weights[:16])
+    return _Store(encoder, Path(home).expanduser() / FOLDER / weights[:16])
 
 
 @lru_cache(maxsize=2)
