@@ -19,9 +19,25 @@ from rewrite.syntax import tags
 from rewrite.timeline import denied
 
 _PARTICLES = frozenset({"up", "down", "off", "out", "over", "away", "back", "on", "in", "into", "at"})
-_DROPPED = frozenset({"a", "an", "the", "his", "her", "their", "its", "this", "that", "these", "those"}) | {
-    *("some", "each", "several", "both")
-}
+_DROPPED = frozenset(
+    {
+        "a",
+        "an",
+        "the",
+        "his",
+        "her",
+        "their",
+        "its",
+        "this",
+        "that",
+        "these",
+        "those",
+        "some",
+        "each",
+        "several",
+        "both",
+    }
+)
 _ANYBODY = frozenset({"someone", "somebody", "nobody", "everyone", "everybody", "something", "nothing"})
 _IRREGULAR = {
     "left": ("leaves", "leave"),

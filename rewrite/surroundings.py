@@ -93,15 +93,11 @@ def one_does(reading: Reading, place: int, following: str, found: list[str], kno
     opens = begin == 0 or found[begin - 1] in "SJCX"
     if found[begin] != "D" or not opens:
         return False
+    if reading.words[begin] in ("a", "an", "another", "each", "every"):
+        return True
     lemma = reading.lemmas[place]
-    surely = reading.words[begin] == "the" and lemma in known.verbs and lemma not in known.things
-    return (surely and following in ("D", "R", "P", "X")) or reading.words[begin] in (
-        "a",
-        "an",
-        "another",
-        "each",
-        "every",
-    )  # "the apprentice winks at her"
+    surely = lemma in known.verbs and lemma not in known.things and following in ("D", "R", "P", "X")
+    return surely and reading.words[begin] == "the"  # "the apprentice winks at her"
 
 
 def _terse(reading: Reading, place: int, found: list[str], known: Grammar) -> bool:

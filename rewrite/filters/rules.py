@@ -24,18 +24,13 @@ def reject(candidates: Sequence[Candidate], fault: Fault, extend: str = "") -> l
     return [_dropped(reason) for reason in _faults(candidates, fault, extend)]
 
 
-def doubt(candidates: Sequence[Candidate], fault: Fault, extend: str = "") -> list[Verdict]:
-    """A fault is a flag: it drops the candidate unless a language model later in the chain clears it."""
-    return [Verdict(True, flag=reason) for reason in _faults(candidates, fault, extend)]
-
-
 def doubt_texts(candidates: Sequence[Candidate], fault: Callable[[str, str], str]) -> list[Verdict]:
-    """The same for a rule that reads more than words."""
+    """A fault is a flag: it drops the candidate unless a language model later in the chain clears it."""
     return [Verdict(True, flag=fault(c.draft.source, c.text)) for c in candidates]
 
 
 def reject_texts(candidates: Sequence[Candidate], fault: Callable[[str, str], str]) -> list[Verdict]:
-    """The same as `reject` for such a rule."""
+    """The same as `reject` for a rule that reads more than words."""
     return [_dropped(fault(c.draft.source, c.text)) for c in candidates]
 
 
