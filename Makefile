@@ -32,7 +32,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  $(BIN)/python -c 'import torch' 2>/dev/null \
 	  || $(BIN)/pip install -q --no-deps --no-index $(TORCH) 2>/dev/null \
 	  || $(BIN)/pip install -q --no-deps --index-url https://download.pytorch.org/whl/cpu $(TORCH); fi
-	$(BIN)/pip install -q -c constraints.txt -e '.[dev,parquet]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[dev,parquet,onnx]'
 	@touch $@
 
 clean:

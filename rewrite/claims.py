@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rewrite.contrasts import contrasts
-from rewrite.entailment import denial, logits
+from rewrite.entailment import denial, said
 from rewrite.weighing import KINDS
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def denied(model: str, ways: Sequence[tuple[str, str]], batch: int, extend: str 
     ]
     found = np.zeros((len(ways), len(KINDS)))
     if pairs:
-        margins = denial(model, logits(model, pairs, batch)).reshape(-1, 2) @ (1, -1)
+        margins = denial(model, said(model, pairs, batch).logits).reshape(-1, 2) @ (1, -1)
         for (row, c), margin in zip(asked, margins.tolist(), strict=True):
             found[row, KINDS.index(c.kind)] = max(found[row, KINDS.index(c.kind)], margin)
     return found

@@ -2,11 +2,14 @@
 
 An inference model has a number for each of its classes, both ways. A band on one of them leaves the others unread, and
 cannot say that captions in nearly the same words must be heard as the same more clearly than free ones. So a logistic
-model with squares and products reads all numbers and the cosine of the two captions. It has a few dozen weights, which
-are fitted to labelled pairs in a second and stand in a file that can be read.
+model with squares and products reads all numbers and the cosine of the two captions.
+
+A model of inference knows more than its few classes tell. So each number of the vector that its classifier reads
+(pooled) has a weight too, under a stronger penalty: it tells apart what entailment leaves alike, as a changed order of
+events.
 
 What is denied of the two captions' single claims (rewrite/claims.py) can only speak against a pair: so much of the odds
-for each unit.
+for each unit. All weights are fitted to labelled pairs in seconds and stand in a file that can be read.
 """
 
 from __future__ import annotations
@@ -23,8 +26,9 @@ if TYPE_CHECKING:
 
 KINDS = ("role", "order")  # of claims that are asked, see rewrite/contrasts.py
 _DIGITS = 5  # of each number that is kept: a file for people; the last bits decide nothing
-_LISTS = ("low", "high", "middle", "scale", "weights", "against")
+_LISTS = ("low", "high", "middle", "scale", "weights", "against", "pooled")
 _FORCE = 1.0  # inverse strength of the L2 penalty (C of scikit-learn's LogisticRegression)
+_POOLED_FORCE = 0.003  # the same of each pooled number: there are hundreds
 
 
 @dataclass(frozen=True)
@@ -34,25 +38,29 @@ class Evidence:
     Attributes:
         heard: (n, F) what is said of the whole captions, see `gather`.
         denied: (n, C) how far claims of C kinds are denied, 0 where none is.
+        pooled: (n, D) the vectors that the model's classifier read, of both ways together; D = 0 of a model that shows
+            none.
     """
 
     heard: np.ndarray
     denied: np.ndarray
+    pooled: np.ndarray
 
     def __getitem__(self, rows: np.ndarray) -> Evidence:
-        return Evidence(self.heard[rows], self.denied[rows])
+        return Evidence(self.heard[rows], self.denied[rows], self.pooled[rows])
 
 
 @dataclass(frozen=True)
 class Weighing:
-    """Weights over F numbers of what is heard and C kinds of denied claims.
+    """Weights over F numbers of what is heard, C kinds of denied claims and D pooled numbers.
 
     Attributes:
         low, high: (F,) what was met while fitting; evidence beyond counts as its edge, where squares would run away.
         middle, scale: (F,) mean and deviation of each number.
-        bias: log-odds where all evidence stands in its middle.
+        bias: log-odds where what is heard stands in its middle, and all else is 0.
         weights: (F + F (F + 1) / 2,) of each number, then of each product of two of them, the squares among these.
         against: (C,) what each unit of denial takes off the log-odds; none adds.
+        pooled: (D,) what each unit of a pooled number adds to them; empty leaves them unread.
     """
 
     low: tuple[float, ...]
@@ -62,6 +70,7 @@ class Weighing:
     bias: float
     weights: tuple[float, ...]
     against: tuple[float, ...]
+    pooled: tuple[float, ...]
 
     def sure(self, evidence: Evidence) -> np.ndarray:
         """(n,) in [0, 1]: the probability that a pair is faithful, among pairs as those fitted, as they were counted.
@@ -73,11 +82,15 @@ class Weighing:
         """
         import numpy as np
 
-        if evidence.heard.shape[1] != len(self.low):
-            what = f"weighs {len(self.low)} numbers, and this model gives {evidence.heard.shape[1]}"
+        reads = len(self.low), len(self.pooled)
+        gives = evidence.heard.shape[1], evidence.pooled.shape[1] if self.pooled else 0
+        if reads != gives:
+            what = f"weighs {reads[0]} + {reads[1]} numbers, and this model gives {gives[0]} + {gives[1]}"
             raise SettingError("nli.weighing", what, "Run cli.py calibrate with this model.")
         odds = _terms(self._scaled(evidence.heard)) @ np.array(self.weights) + self.bias
         odds -= evidence.denied @ np.array(self.against)
+        if self.pooled:
+            odds += evidence.pooled @ np.array(self.pooled)
         return np.asarray(1 / (1 + np.exp(-odds))).round(3)
 
     def described(self) -> dict[str, Any]:
@@ -97,13 +110,13 @@ def revived(described: Mapping[str, Any], where: str) -> Weighing:
         SettingError: a field is missing or not finite, or their lengths do not fit each other.
     """
     try:
-        low, high, middle, scale, weights, against = (tuple(map(float, described[name])) for name in _LISTS)
-        found = Weighing(low, high, middle, scale, float(described["bias"]), weights, against)
+        low, high, middle, scale, weights, against, pooled = (tuple(map(float, described[name])) for name in _LISTS)
+        found = Weighing(low, high, middle, scale, float(described["bias"]), weights, against, pooled)
         size = len(found.low)
         fits = all(len(row) == size for row in (found.high, found.middle, found.scale)) and min(found.scale) > 0
-        if not fits or len(found.weights) != size + size * (size + 1) // 2 or len(against) != len(KINDS):
+        if not fits or len(found.weights) != _count(size) or len(against) != len(KINDS):
             raise ValueError("its lists do not fit each other")
-        if not all(map(math.isfinite, (found.bias, *low, *high, *middle, *scale, *weights, *against))):
+        if not all(map(math.isfinite, (found.bias, *low, *high, *middle, *scale, *weights, *against, *pooled))):
             raise ValueError("not all its numbers are finite")
         if min(against) < 0:
             raise ValueError("a denied claim speaks for a pair")
@@ -134,7 +147,8 @@ def together(parts: Sequence[Evidence]) -> Evidence:
     """One after another."""
     import numpy as np
 
-    return Evidence(np.concatenate([p.heard for p in parts]), np.concatenate([p.denied for p in parts]))
+    rows = ([p.heard for p in parts], [p.denied for p in parts], [p.pooled for p in parts])
+    return Evidence(*map(np.concatenate, rows))
 
 
 def fit(evidence: Evidence, keep: np.ndarray, weight: np.ndarray | None = None) -> Weighing:
@@ -151,24 +165,31 @@ def fit(evidence: Evidence, keep: np.ndarray, weight: np.ndarray | None = None) 
 
     middle, spread = evidence.heard.mean(axis=0), evidence.heard.std(axis=0)
     scale = np.where(spread > 0, spread, 1.0)
-    terms = np.concatenate([_terms((evidence.heard - middle) / scale), -evidence.denied], axis=1)
+    terms = np.concatenate([_terms((evidence.heard - middle) / scale), -evidence.denied, evidence.pooled], axis=1)
     mean, deviation = terms.mean(axis=0), terms.std(axis=0)
-    deviation = np.where(deviation > 0, deviation, 1.0)  # the penalty is to press on all terms alike
+    deviation = np.where(deviation > 0, deviation, 1.0)  # the penalty is to press on all terms alike ...
+    deviation[terms.shape[1] - evidence.pooled.shape[1] :] /= _POOLED_FORCE**0.5  # ... but on the pooled ones more
     model = LogisticRegression(C=_FORCE, max_iter=5000).fit((terms - mean) / deviation, keep, weight)
-    weights, kinds = model.coef_[0] / deviation, evidence.denied.shape[1]
-    against = weights[len(weights) - kinds :]
+    weights = model.coef_[0] / deviation
+    bias = float(model.intercept_[0] - weights @ mean)
+    heard, against, pooled = np.split(weights, np.cumsum([_count(evidence.heard.shape[1]), evidence.denied.shape[1]]))
     if (against < 0).any():  # chance: of few pairs a denial may seem to speak for them
         return fit(replace(evidence, denied=np.where(against < 0, 0.0, evidence.denied)), keep, weight)
-    bias = float(model.intercept_[0] - weights @ mean)
     return Weighing(
         low=_short(evidence.heard.min(axis=0)),
         high=_short(evidence.heard.max(axis=0)),
         middle=_short(middle),
         scale=_short(scale),
         bias=_short([bias])[0],
-        weights=_short(weights[: len(weights) - kinds]),
+        weights=_short(heard),
         against=_short(against),
+        pooled=_short(pooled),
     )
+
+
+def _count(size: int) -> int:
+    """How many terms there are of so many numbers."""
+    return size + size * (size + 1) // 2
 
 
 def _terms(scaled: np.ndarray) -> np.ndarray:

@@ -49,7 +49,7 @@ def measured(count: int = 300, seed: int = 0, signal: float = 1.0) -> tuple[Labe
     draw = np.random.default_rng(seed)
     keep = draw.random(count) < 1 / 3
     heard = draw.normal(size=(count, 4)) + signal * keep[:, None]
-    inferred = Inferred(Evidence(heard, np.zeros((count, 2))), draw.random((count, 2)))
+    inferred = Inferred(Evidence(heard, np.zeros((count, 2)), np.zeros((count, 0))), draw.random((count, 2)))
     passed, doubted, similarity = draw.random(count) < 0.9, draw.random(count) < 0.2, draw.random(count).round(3)
     table = Labelled(keep, np.ones(count), passed, doubted, similarity, inferred)
     return table, np.arange(count) % choosing.FOLDS

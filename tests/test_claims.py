@@ -102,12 +102,12 @@ def test_what_happens_side_by_side_has_no_order() -> None:
 class Heard:
     """In place of a model: denies what its table says, and nothing else."""
 
-    asked, denies = 1, 0
+    classes, asked, denies = 2, 1, 0
 
     def __init__(self, table: dict[str, float]) -> None:
         self.table, self.pairs = table, []
 
-    def logits(self, pairs: list[tuple[str, str]], batch: int) -> np.ndarray:
+    def read(self, pairs: list[tuple[str, str]], batch: int) -> np.ndarray:
         self.pairs += pairs
         return np.array([[self.table.get(claim, 0.0), 0.0] for _, claim in pairs], np.float32)
 
@@ -147,7 +147,7 @@ def test_denial_is_read_from_the_class_of_contradiction_else_from_entailments(
 def weighed(monkeypatch: pytest.MonkeyPatch, bias: float, against: tuple[float, float] = (2.0, 2.0)) -> None:
     """A calibration that hears denied claims alone."""
     six = ((0.0,) * 6, (1.0,) * 6, (0.0,) * 6, (1.0,) * 6)
-    known = Calibration(0.5, 0.5, 1.0, Weighing(*six, bias, (0.0,) * 27, against), "")
+    known = Calibration(0.5, 0.5, 1.0, Weighing(*six, bias, (0.0,) * 27, against, ()), "")
     monkeypatch.setattr(nli, "shipped", lambda model, encoder: known)
 
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny_onnx
-from conftest import MODELS
 
-from rewrite import calibrated, chain, entailment
+from rewrite import calibrated, chain
 from rewrite.calibrated import Calibration, setting_of, shipped
-from rewrite.errors import ModelError, SettingError
+from rewrite.errors import SettingError
 from rewrite.filters import nli
 from rewrite.filters.nli import NLI, _verdict
-from rewrite.pairs import read_pairs
 from rewrite.recipe import configure_filters
 from rewrite.records import Candidate, Draft
 from rewrite.reporter import Silent
@@ -61,42 +58,15 @@ def test_a_model_that_nobody_calibrated_is_asked_for_entailment_both_ways(tiny_n
     assert plug.identity()["weights"]
 
 
-def test_the_probabilities_of_a_models_classes_sum_to_one(tiny_nli: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = entailment.logits(str(tiny_nli), [("a man", "a dog"), ("a dog", "a man")], 2)
-    judge, _ = entailment._opened(str(tiny_nli))
-    shares = []
-    for asked in range(3):
-        monkeypatch.setattr(judge, "asked", asked)
-        shares.append(entailment.share(str(tiny_nli), found))
-    assert np.sum(shares, axis=0) == pytest.approx([1.0, 1.0])
-    assert (np.argsort(np.stack(shares, axis=1)) == np.argsort(found)).all()
-
-
-def test_no_pairs_are_given_no_numbers(tiny_nli: Path) -> None:
-    none = entailment.logits(str(tiny_nli), [], 2)
-    assert entailment.share(str(tiny_nli), none).shape == (0,)
-    assert NLI(model=str(tiny_nli)).judge([]) == []
-
-
-def test_pairs_are_forgotten_before_they_fill_the_memory(tiny_nli: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ways = [("a man", "a dog"), ("a dog", "a man"), ("a cat", "a man")]
-    first = entailment.logits(str(tiny_nli), ways, 2)
-    _, known = entailment._opened(str(tiny_nli))
-    assert all(row.base is None for row in known.values())
-    monkeypatch.setattr(entailment, "_REMEMBERED", 0)
-    assert entailment.logits(str(tiny_nli), ways[:1], 2) == pytest.approx(first[:1], abs=1e-5)
-    assert len(known) == 1
-
-
-def test_a_model_without_entailment_is_refused(minilm: Path) -> None:
-    with pytest.raises(ModelError, match="entailment"):
-        NLI(model=str(minilm)).judge(CANDIDATES[:1])
-
-
 def ring(count: int = 400) -> tuple[Evidence, np.ndarray]:
     """Evidence whose faithful pairs lie in the middle of a plane: no straight line parts them from the others."""
     heard = np.random.default_rng(0).uniform(-3, 3, (count, 2))
-    return Evidence(heard, np.zeros((count, 2))), np.linalg.norm(heard, axis=1) < 1.5
+    return heard_alone(heard), np.linalg.norm(heard, axis=1) < 1.5
+
+
+def heard_alone(heard: np.ndarray) -> Evidence:
+    """Nothing is denied, and the model shows no vector."""
+    return Evidence(heard, np.zeros((len(heard), 2)), np.zeros((len(heard), 0)))
 
 
 def test_a_weighing_learns_that_the_middle_is_faithful() -> None:
@@ -107,20 +77,37 @@ def test_a_weighing_learns_that_the_middle_is_faithful() -> None:
 
 def test_far_beyond_what_was_met_nothing_is_surer_than_at_the_edge() -> None:
     weighing = fit(*ring())
-    far, none = np.array([[40.0, -70.0], [1e9, 0.0]]), np.zeros((2, 2))
+    far = np.array([[40.0, -70.0], [1e9, 0.0]])
     edge = np.clip(far, weighing.low, weighing.high)
-    assert weighing.sure(Evidence(far, none)) == pytest.approx(weighing.sure(Evidence(edge, none)))
+    assert weighing.sure(heard_alone(far)) == pytest.approx(weighing.sure(heard_alone(edge)))
 
 
 def test_a_denied_claim_takes_its_share_and_never_speaks_for_a_pair() -> None:
     evidence, keep = ring()
     draw = np.random.default_rng(1).random((len(keep), 2))
-    loud = Evidence(evidence.heard, draw * np.stack([~keep, keep], axis=1))  # the second kind is heard of the faithful
+    loud = replace(evidence, denied=draw * np.stack([~keep, keep], axis=1))  # the second kind is heard of the faithful
     weighing = fit(loud, keep)
     assert weighing.against[0] > 0
     assert weighing.against[1] == 0
-    calm = Evidence(loud.heard, np.zeros_like(draw))
-    assert (weighing.sure(loud) <= weighing.sure(calm)).all()
+    assert (weighing.sure(loud) <= weighing.sure(evidence)).all()
+
+
+def test_what_the_classifier_read_is_weighed_too() -> None:
+    evidence, _ = ring()
+    pooled = np.random.default_rng(2).normal(size=(len(evidence.heard), 300))
+    keep = pooled[:, :3].sum(axis=1) > 0  # which the logits do not tell
+    shown = replace(evidence, pooled=pooled)
+    first, rest = shown[np.arange(300)], shown[np.arange(300, 400)]
+    right = (fit(first, keep[:300]).sure(rest) > 0.5) == keep[300:]
+    blind = (fit(evidence[np.arange(300)], keep[:300]).sure(evidence[np.arange(300, 400)]) > 0.5) == keep[300:]
+    assert right.mean() > blind.mean() + 0.15
+
+
+def test_a_weighing_that_read_no_vector_reads_none() -> None:
+    evidence, keep = ring()
+    weighing = fit(evidence, keep)
+    assert weighing.pooled == ()
+    assert (weighing.sure(replace(evidence, pooled=np.ones((len(keep), 5)))) == weighing.sure(evidence)).all()
 
 
 def test_a_pair_that_counts_more_is_followed() -> None:
@@ -139,7 +126,7 @@ def test_a_weighing_written_down_and_read_again_says_the_same() -> None:
 
 
 BROKEN = [{"weights": [1.0]}, {"scale": [0.0, 1.0]}, {"bias": "x"}, {"low": None}, {"bias": float("nan")}]
-BROKEN += [{"high": [1.0, float("inf")]}, {"against": [0.1]}, {"against": [0.1, -0.1]}]
+BROKEN += [{"high": [1.0, float("inf")]}, {"against": [0.1]}, {"against": [0.1, -0.1]}, {"pooled": [float("nan")]}]
 
 
 @pytest.mark.parametrize("broken", BROKEN)
@@ -176,7 +163,7 @@ def by_cosine(model: Path, encoder: Path) -> str:
     weights = [0.0] * (7 + 28)
     weights[6] = 1.0
     ends = {"low": [-1.0] * 7, "high": [1.0] * 7, "middle": [0.0] * 7, "scale": [1.0] * 7}
-    weighing = revived({**ends, "bias": 0.0, "weights": weights, "against": [0.5, 0.5]}, "here")
+    weighing = revived({**ends, "bias": 0.0, "weights": weights, "against": [0.5, 0.5], "pooled": []}, "here")
     return setting_of(weighing, 1.0, numbers_digest(model), numbers_digest(encoder))
 
 
@@ -211,7 +198,7 @@ def test_a_weighing_of_another_model_is_refused(minilm: Path, tiny_nli: Path, tm
 
 def test_a_weighing_of_other_numbers_is_refused(tiny_nli: Path) -> None:
     two = setting_of(fit(*ring()), 1.0, numbers_digest(tiny_nli), "")
-    with pytest.raises(SettingError, match="weighs 2 numbers, and this model gives 6"):
+    with pytest.raises(SettingError, match=r"weighs 2 \+ 0 numbers, and this model gives 6 \+ 0"):
         NLI(model=str(tiny_nli), least=0.5, least_doubted=0.5, weighing=two).judge(CANDIDATES)
 
 
@@ -226,6 +213,7 @@ def test_every_shipped_calibration_can_be_read() -> None:
             assert known.encoder == ("" if name == "alone" else name)
             assert known.weighing is not None
             assert len(known.weighing.low) % 2 == (name != "alone")
+            assert known.weighing.pooled
         assert shipped(model, "an encoder that nobody measured") == shipped(model, "")
     assert shipped("a model that nobody measured", "") is None
 
@@ -250,7 +238,7 @@ class Heard(Silent):
 def test_a_user_hears_once_that_the_cosine_is_not_weighed(
     minilm: Path, tiny_nli: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    weighing = Weighing(*((0.0,) * 6, (1.0,) * 6, (0.0,) * 6, (1.0,) * 6), 0.0, (0.0,) * 27, (0.0, 0.0))
+    weighing = Weighing(*((0.0,) * 6, (1.0,) * 6, (0.0,) * 6, (1.0,) * 6), 0.0, (0.0,) * 27, (0.0, 0.0), ())
     monkeypatch.setattr(nli, "shipped", lambda model, encoder: Calibration(0.5, 0.5, 1.0, weighing, ""))
     heard = Heard()
     chain.judge(DRAFTS, {"nli": NLI(str(tiny_nli), str(minilm))}, heard)
@@ -258,53 +246,3 @@ def test_a_user_hears_once_that_the_cosine_is_not_weighed(
     assert minilm.name in told
     chain.judge(DRAFTS, {"nli": NLI(str(tiny_nli))}, heard)
     assert heard.lines == [told]
-
-
-@pytest.fixture
-def onnx(tmp_path: Path) -> Path:
-    """A tiny ONNX model whose logits are a mean over the ids of the tokens, and its negative."""
-    pytest.importorskip("onnxruntime", reason="an extra: pip install -e '.[onnx]'")
-    return tiny_onnx.write(tmp_path / "onnx")
-
-
-def test_an_onnx_model_reads_ids_padded_as_its_tokenizer_does(onnx: Path) -> None:
-    mean = (1 + 2 + 1 + 5 * tiny_onnx.WORDS["<pad>"]) / tiny_onnx.LENGTH
-    found = entailment.logits(str(onnx), [("a man", "a"), ("a man " * 9, "a " * 9)], 1)
-    cut = (1 + 2 + 1 + 2 + 1 + 1 + 1 + 1) / tiny_onnx.LENGTH  # four words of each
-    assert found == pytest.approx(np.array([[mean, -mean], [cut, -cut]]))
-    evidence = NLI(model=str(onnx / "tiny.onnx")).evidence([("a", "man")])
-    assert evidence.heard.shape == (1, 4)
-    assert evidence.denied.shape == (1, 2)
-
-
-def test_an_onnx_model_that_nobody_calibrated_is_refused(onnx: Path) -> None:
-    with pytest.raises(ModelError, match="never calibrated"):
-        NLI(model=str(onnx)).judge(CANDIDATES)
-
-
-def test_numbers_that_are_none_are_refused(onnx: Path) -> None:
-    tiny_onnx.write(onnx, (float("nan"), 1.0))
-    with pytest.raises(ModelError, match="gives numbers that are none"):
-        entailment.logits(str(onnx), [("a", "man")], 1)
-
-
-def test_a_broken_onnx_model_is_one_clear_line(onnx: Path) -> None:
-    tiny_onnx.write(onnx, name="pixels")
-    with pytest.raises(ModelError, match="asks for pixels"):
-        entailment.logits(str(onnx), [("a", "man")], 1)
-    (onnx / "tokenizer.json").write_text("{")
-    tiny_onnx.write(onnx.parent / "other")
-    (onnx / "tiny.onnx").write_bytes((onnx.parent / "other" / "tiny.onnx").read_bytes())
-    entailment._load.cache_clear()
-    with pytest.raises(ModelError, match="is no tokenizer"):
-        entailment._load(str(onnx), "")
-
-
-def test_what_an_onnx_model_says_of_a_pair_does_not_hang_on_its_neighbours() -> None:
-    pytest.importorskip("onnxruntime", reason="an extra: pip install -e '.[onnx]'")
-    folder = Path(os.environ.get("TRCLIP_NLI", MODELS / "nli"))
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not there: set TRCLIP_NLI to a folder of one .onnx and its tokenizer.json")
-    ways = [(p.source, p.rewrite) for p in read_pairs(TUNING)[:6]]
-    judge, _ = entailment._opened(str(folder))
-    assert (judge.logits(ways, 32) == np.stack([judge.logits([way], 32)[0] for way in ways])).all()

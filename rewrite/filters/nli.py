@@ -1,8 +1,8 @@
 """Does each say what the other says? Natural language inference, both ways; it also clears or confirms doubts.
 
-What the model says both ways, the cosine of the two captions, and how far single claims of the one are denied by the
-other (rewrite/claims.py) are weighed into one number: how sure it is that both say the same (rewrite/weighing.py). Of a
-model that nobody has calibrated it is the smaller probability of entailment.
+What the model says both ways, the vector that its classifier reads, the cosine of the two captions, and how far single
+claims of the one are denied by the other (rewrite/claims.py) are weighed into one number: how sure it is that both say
+the same (rewrite/weighing.py). Of a model that nobody has calibrated it is the smaller probability of entailment.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rewrite.calibrated import UNCALIBRATED, Calibration, setting_of, shipped, stated
 from rewrite.claims import denied
 from rewrite.embeddings import cosines, locate_encoder
-from rewrite.entailment import logits, share
+from rewrite.entailment import Said, said, share
 from rewrite.errors import ModelError, SettingError
 from rewrite.filters.rules import rule_identity
 from rewrite.records import Candidate, Verdict
@@ -76,12 +76,12 @@ class NLI:
         known = self._calibration()
         ways = [(c.draft.source, c.text) for c in candidates]
         ahead, back = self._both(ways)
-        forward, backward = share(self.model, ahead), share(self.model, back)
+        forward, backward = share(self.model, ahead.logits), share(self.model, back.logits)
         claims = [""] * len(ways)
         if known.weighing:
-            heard = gather(ahead, back, self._cosine(ways) if known.encoder else None)
             least = np.array([known.least_of(c) for c in candidates])
-            sure, claims = self._weighed(ways, heard, least, known.weighing)
+            unasked = _unasked(ahead, back, self._cosine(ways) if known.encoder else None)
+            sure, claims = self._weighed(ways, unasked, least, known.weighing)
         else:
             sure = np.minimum(forward, backward)
         # Three digits: the last bits differ between machines, a verdict should not.
@@ -90,7 +90,7 @@ class NLI:
         return [_verdict(c, row, known, claim) for c, row, claim in rows]
 
     def _weighed(
-        self, ways: Sequence[tuple[str, str]], heard: np.ndarray, least: np.ndarray, weighing: Weighing
+        self, ways: Sequence[tuple[str, str]], unasked: Evidence, least: np.ndarray, weighing: Weighing
     ) -> tuple[np.ndarray, list[str]]:
         """(n,) how sure it is, and for each pair that denied claims keep below `least` their kind that weighs most.
 
@@ -98,25 +98,25 @@ class NLI:
         """
         import numpy as np
 
-        denials = np.zeros((len(ways), len(KINDS)))
-        unasked = weighing.sure(Evidence(heard, denials))
-        rows = np.flatnonzero(unasked >= least).tolist() if any(weighing.against) else []
+        denials = unasked.denied.copy()
+        first = weighing.sure(unasked)
+        rows = np.flatnonzero(first >= least).tolist() if any(weighing.against) else []
         denials[rows] = denied(self.model, [ways[row] for row in rows], self.batch, self.lexicon)
-        sure = weighing.sure(Evidence(heard, denials))
+        sure = weighing.sure(replace(unasked, denied=denials))
         loudest = (denials * weighing.against).argmax(axis=1)
-        lost = (unasked >= least) & ~(sure >= least)
+        lost = (first >= least) & ~(sure >= least)
         return sure, [KINDS[kind] if fallen else "" for kind, fallen in zip(loudest, lost, strict=True)]
 
     def evidence(self, ways: Sequence[tuple[str, str]]) -> Evidence:
         """Of (source, rewrite) pairs, what a weighing is fitted to; with the cosine where an encoder is set."""
-        heard = gather(*self._both(ways), self._cosine(ways) if self.encoder else None)
-        return Evidence(heard, denied(self.model, ways, self.batch, self.lexicon))
+        unasked = _unasked(*self._both(ways), self._cosine(ways) if self.encoder else None)
+        return replace(unasked, denied=denied(self.model, ways, self.batch, self.lexicon))
 
     def shares(self, ways: Sequence[tuple[str, str]]) -> np.ndarray:
         """(n, 2) of (source, rewrite) pairs: what `nli_forward` and `nli_backward` give."""
         import numpy as np
 
-        return np.stack([share(self.model, way) for way in self._both(ways)], axis=1)
+        return np.stack([share(self.model, way.logits) for way in self._both(ways)], axis=1)
 
     def described(self, weighing: Weighing, contradiction_above: float) -> str:
         """A fitted weighing as the setting `weighing`: with the digests of the models it belongs to."""
@@ -133,10 +133,10 @@ class NLI:
             raise ModelError("filter nli", "no model is named", todo)
         return locate(self.model, "an NLI model")
 
-    def _both(self, ways: Sequence[tuple[str, str]]) -> tuple[np.ndarray, np.ndarray]:
-        """(n, K) each: logits from source to rewrite, and back."""
+    def _both(self, ways: Sequence[tuple[str, str]]) -> tuple[Said, Said]:
+        """From source to rewrite, and back."""
         turned = [(text, source) for source, text in ways]
-        return logits(self.model, ways, self.batch), logits(self.model, turned, self.batch)
+        return said(self.model, ways, self.batch), said(self.model, turned, self.batch)
 
     def _cosine(self, ways: Sequence[tuple[str, str]]) -> np.ndarray:
         import numpy as np
@@ -162,6 +162,14 @@ class NLI:
             raise ModelError(self.model, "is an NLI model that was never calibrated", todo)
         set_here = {name: value for name in ("least", "least_doubted") if (value := getattr(self, name)) is not None}
         return replace(known or UNCALIBRATED, **set_here)
+
+
+def _unasked(ahead: Said, back: Said, cosine: np.ndarray | None) -> Evidence:
+    """What is known of pairs before claims are asked: the same whichever caption stands first."""
+    import numpy as np
+
+    heard = gather(ahead.logits, back.logits, cosine)
+    return Evidence(heard, np.zeros((len(heard), len(KINDS))), ahead.pooled + back.pooled)
 
 
 def _verdict(candidate: Candidate, numbers: list[float], known: Calibration, claim: str) -> Verdict:

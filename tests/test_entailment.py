@@ -1,0 +1,146 @@
+"""Models of inference: what they say of pairs, and what their classifier read to say it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_onnx
+from conftest import MODELS
+
+from rewrite import entailment
+from rewrite.errors import ModelError
+from rewrite.filters.nli import NLI
+from rewrite.pairs import read_pairs
+from rewrite.records import Candidate, Draft
+
+DRAFT = Draft("1", "s", "A man hits a woman.", "plain", 0, "A woman is hit.", "stop")
+CANDIDATES = [Candidate(DRAFT, DRAFT.text)]
+TUNING = Path(__file__).resolve().parents[1] / "benchmarks" / "probe" / "tuning.jsonl"
+
+
+def test_the_probabilities_of_a_models_classes_sum_to_one(tiny_nli: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = entailment.said(str(tiny_nli), [("a man", "a dog"), ("a dog", "a man")], 2).logits
+    judge, _ = entailment._opened(str(tiny_nli))
+    shares = []
+    for asked in range(3):
+        monkeypatch.setattr(judge, "asked", asked)
+        shares.append(entailment.share(str(tiny_nli), found))
+    assert np.sum(shares, axis=0) == pytest.approx([1.0, 1.0])
+    assert (np.argsort(np.stack(shares, axis=1)) == np.argsort(found)).all()
+
+
+def test_no_pairs_are_given_no_numbers(tiny_nli: Path) -> None:
+    none = entailment.said(str(tiny_nli), [], 2)
+    assert entailment.share(str(tiny_nli), none.logits).shape == (0,)
+    assert NLI(model=str(tiny_nli)).judge([]) == []
+
+
+def test_pairs_are_forgotten_before_they_fill_the_memory(tiny_nli: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ways = [("a man", "a dog"), ("a dog", "a man"), ("a cat", "a man")]
+    first = entailment.said(str(tiny_nli), ways, 2).logits
+    _, known = entailment._opened(str(tiny_nli))
+    assert all(row.base is None for row in known.values())
+    monkeypatch.setattr(entailment, "_REMEMBERED", 0)
+    assert entailment.said(str(tiny_nli), ways[:1], 2).logits == pytest.approx(first[:1], abs=1e-5)
+    assert len(known) == 1
+
+
+def test_a_model_without_entailment_is_refused(minilm: Path) -> None:
+    with pytest.raises(ModelError, match="entailment"):
+        NLI(model=str(minilm)).judge(CANDIDATES[:1])
+
+
+@pytest.fixture
+def onnx(tmp_path: Path) -> Path:
+    """A tiny ONNX model whose logits are a mean over the ids of the tokens, and its negative."""
+    pytest.importorskip("onnxruntime", reason="an extra: pip install -e '.[onnx]'")
+    return tiny_onnx.write(tmp_path / "onnx")
+
+
+def test_an_onnx_model_reads_ids_padded_as_its_tokenizer_does(onnx: Path) -> None:
+    mean = (1 + 2 + 1 + 5 * tiny_onnx.WORDS["<pad>"]) / tiny_onnx.LENGTH
+    found = entailment.said(str(onnx), [("a man", "a"), ("a man " * 9, "a " * 9)], 1).logits
+    cut = (1 + 2 + 1 + 2 + 1 + 1 + 1 + 1) / tiny_onnx.LENGTH  # four words of each
+    assert found == pytest.approx(np.array([[mean, -mean], [cut, -cut]]))
+    evidence = NLI(model=str(onnx / "tiny.onnx")).evidence([("a", "man")])
+    assert evidence.heard.shape == (1, 4)
+    assert evidence.denied.shape == (1, 2)
+    assert evidence.pooled.shape == (1, tiny_onnx.LENGTH)
+
+
+def test_an_onnx_model_shows_what_its_classifier_read(onnx: Path) -> None:
+    pad = tiny_onnx.WORDS["<pad>"]
+    assert entailment.said(str(onnx), [("a man", "a")], 1).pooled.tolist() == [[1, 2, 1, *[pad] * 5]]
+
+
+def test_an_onnx_model_that_nobody_calibrated_is_refused(onnx: Path) -> None:
+    with pytest.raises(ModelError, match="never calibrated"):
+        NLI(model=str(onnx)).judge(CANDIDATES)
+
+
+def test_numbers_that_are_none_are_refused(onnx: Path) -> None:
+    tiny_onnx.write(onnx, (float("nan"), 1.0))
+    with pytest.raises(ModelError, match="gives numbers that are none"):
+        entailment.said(str(onnx), [("a", "man")], 1)
+
+
+def test_a_broken_onnx_model_is_one_clear_line(onnx: Path) -> None:
+    tiny_onnx.write(onnx, name="pixels")
+    with pytest.raises(ModelError, match="asks for pixels"):
+        entailment.said(str(onnx), [("a", "man")], 1)
+    (onnx / "tokenizer.json").write_text("{")
+    tiny_onnx.write(onnx.parent / "other")
+    (onnx / "tiny.onnx").write_bytes((onnx.parent / "other" / "tiny.onnx").read_bytes())
+    entailment._load.cache_clear()
+    with pytest.raises(ModelError, match="is no tokenizer"):
+        entailment._load(str(onnx), "")
+
+
+def test_what_an_onnx_model_says_of_a_pair_does_not_hang_on_its_neighbours() -> None:
+    pytest.importorskip("onnxruntime", reason="an extra: pip install -e '.[onnx]'")
+    folder = Path(os.environ.get("TRCLIP_NLI", MODELS / "nli"))
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there: set TRCLIP_NLI to a folder of one .onnx and its tokenizer.json")
+    ways = [(p.source, p.rewrite) for p in read_pairs(TUNING)[:6]]
+    judge, _ = entailment._opened(str(folder))
+    assert (judge.read(ways, 32) == np.stack([judge.read([way], 32)[0] for way in ways])).all()
+
+
+@pytest.mark.parametrize("ways", [1, 7])
+def test_a_cross_encoder_shows_what_its_classifier_read_in_the_order_of_the_pairs(tiny_nli: Path, ways: int) -> None:
+    pairs = [("a man " * (n % 3 + 1), "a dog " * (n + 1)) for n in range(ways)]
+    found = entailment.said(str(tiny_nli), pairs, 2)
+    judge, _ = entailment._opened(str(tiny_nli))
+    (classifier,) = [m for m in judge._model.modules() if getattr(m, "out_features", None) == judge.classes]
+    again = found.pooled @ classifier.weight.detach().numpy().T + classifier.bias.detach().numpy()
+    assert again == pytest.approx(found.logits, abs=1e-5)
+
+
+def test_an_onnx_model_may_keep_its_weights_in_a_file_beside_it(onnx: Path) -> None:
+    import onnx as format
+
+    before = entailment.said(str(onnx), [("a man", "a")], 1)
+    model = format.load(str(onnx / "tiny.onnx"))
+    format.save(model, str(onnx / "tiny.onnx"), save_as_external_data=True, location="weights", size_threshold=0)
+    assert (onnx / "weights").is_file()
+    entailment._load.cache_clear()
+    after = entailment.said(str(onnx), [("a man", "a")], 1)
+    assert (before.logits == after.logits).all()
+    assert (before.pooled == after.pooled).all()
+
+
+def test_of_an_onnx_model_without_a_linear_layer_the_logits_alone_are_read(onnx: Path) -> None:
+    import onnx as format
+
+    model = format.load(str(onnx / "tiny.onnx"))
+    cast, _ = model.graph.node
+    cast.output[0] = "logits"
+    del model.graph.node[1:]
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = tiny_onnx.LENGTH
+    format.save(model, str(onnx / "tiny.onnx"))
+    found = entailment.said(str(onnx), [("a man", "a")], 1)
+    assert found.logits.shape == (1, tiny_onnx.LENGTH)
+    assert found.pooled.shape == (1, 0)
