@@ -40,6 +40,8 @@ class OrderWords:
             return "", 1
         if word == "till" and letters[place] != "C":
             return "", 1  # a cash desk
+        if word == "following" and letters[place] == "V":
+            return "", 1  # "a car following it"
         if kind in ("after", "before"):
             if self.names_time(words, place + 1):
                 return "", 1  # "until dawn" sets no act behind another

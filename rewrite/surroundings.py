@@ -12,6 +12,7 @@ PLURALS = frozenset(
 TURNING = {
     "back": "N",
     "own": "N",
+    "following": "V",
     "forwards": "",
     "as": "P",
     "on": "X",
@@ -40,6 +41,8 @@ def turns(words: tuple[str, ...], place: int, last: str, following: str) -> bool
             return words[max(0, place - 2) : place] == ("from", "then")
         case "own":
             return place > 0 and words[place - 1] in _OWNING  # "whose own has rusted"
+        case "following":
+            return last == "N" and following == "R"  # "a car following it"
         case "forwards":
             return last == "N" and following in ("D", "R")  # "forwards the memo"
     return last in "NR"  # "after the guard himself has left"

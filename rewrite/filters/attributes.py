@@ -115,7 +115,8 @@ def _meant(words: tuple[str, ...], place: int, name: str, context: dict[str, fro
             turned = last in context["turns"] and following not in ("in", "away")
             return word.endswith("-hand") or following in context["sides"] or turned
         case "body" | "surface":
-            return last in context["owners"] and following not in ("him", "her", "over")
+            at_door = word == "back" and following in context["at_back"]
+            return last in context["owners"] and following not in ("him", "her", "over") and not at_door
         case "vertical":
             return word not in ("up", "down") or following in context["ways"] or last == "face"
         case "end":
@@ -131,7 +132,11 @@ def _meant(words: tuple[str, ...], place: int, name: str, context: dict[str, fro
         case "build":
             return last in ("a", "the", "two") and following not in ("traffic", "rain", "box", "blow")
         case "arm":
-            return word != "stick" or last in context["owners"]
+            return word != "stuck" and (word != "stick" or last in context["owners"])
+        case "vehicle":
+            return following not in ("park", "parks") and last not in context["rails"]
+        case "fullness":
+            return word not in ("empties", "emptied", "emptying")
         case "unit":
             return word != "second" or last in ("a", "one", "few", "of", "some")
         case "shape":

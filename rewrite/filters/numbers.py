@@ -133,6 +133,8 @@ def _counts(text: str, names: _Names, extend: str) -> _Counts:
     groups: set[str] = set()
     single = False
     for place, word in enumerate(words):
+        if word in ("five", "fives") and words[place - 1 : place] == ("high",):
+            continue  # no count
         if word not in names.counting and reading.lemmas[place] not in names.quantifiers and not word[0].isdigit():
             continue
         last, following = words[place - 1] if place else "", words[place + 1] if place + 1 < len(words) else "."
