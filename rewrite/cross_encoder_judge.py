@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from rewrite.errors import ModelError
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class CrossEncoderJudge:
-    """It reads the begin of what is too long."""
+    """It reads the beginning of what is too long.
+
+    What its classifier reads is overheard: of the last linear layer that has an output for each class.
+    """
 
     def __init__(self, path: str) -> None:
         from sentence_transformers import CrossEncoder
@@ -34,6 +38,7 @@ class CrossEncoderJudge:
         self.classes, self.asked = len(labels), found[0]
         self.denies = next((i for i, name in labels.items() if name.startswith("contra")), None)
         self._pooled: Tensor | None = None
+        self._lock = Lock()  # what one thread overhears is not another's
         lasts = [m for m in self._model.modules() if isinstance(m, Linear) and m.out_features == self.classes]
         if lasts:
             lasts[-1].register_forward_pre_hook(self._overhear)
@@ -41,9 +46,10 @@ class CrossEncoderJudge:
     def read(self, pairs: Sequence[tuple[str, str]], batch: int) -> np.ndarray:
         import numpy as np
 
-        found = self._model.predict(
-            list(pairs), batch_size=batch, activation_fn=self._with_pooled, show_progress_bar=False
-        )
+        with self._lock:
+            found = self._model.predict(
+                list(pairs), batch_size=batch, activation_fn=self._with_pooled, show_progress_bar=False
+            )
         return np.asarray(found, np.float32)
 
     def _overhear(self, _classifier: Any, inputs: tuple[Tensor, ...]) -> None:

@@ -21,7 +21,7 @@ from rewrite.weights import is_onnx, locate, weights_digest
 if TYPE_CHECKING:
     import numpy as np
 
-_REMEMBERED = 50_000  # pairs, of about 2 kB; beyond, all are forgotten
+_REMEMBERED = 30_000_000  # numbers; beyond, all pairs are forgotten
 
 
 class Judge(Protocol):
@@ -60,15 +60,15 @@ def said(model: str, pairs: Sequence[tuple[str, str]], batch: int) -> Said:
     """What each premise says of its hypothesis; a pair that this process has met lately is not judged again.
 
     Raises:
-        ModelError: the model is not there, is of neither kind, or its package is not installed; or what it gives is not
-            finite.
+        ModelError: the model is not there, is of neither kind, has one class alone, or its package is not installed; or
+            what it gives is not finite.
     """
     import numpy as np
 
     judge, known = _opened(model)
     if judge.classes < 2:
         raise ModelError(model, "has one class alone", "Give an NLI model.")
-    if len(known) > _REMEMBERED:
+    if known and len(known) * next(iter(known.values())).size > _REMEMBERED:
         known.clear()
     # Pairs of one length go together: padding costs time.
     new = sorted({p for p in pairs if p not in known}, key=lambda p: (len(p[0]) + len(p[1]), p))

@@ -58,6 +58,13 @@ def names_one(words: tuple[str, ...], place: int, found: list[str], known: Gramm
     return found[begin] == "D" and found[begin - 1 : begin] != ["P"]
 
 
+def greets(reading: Reading, place: int) -> bool:
+    """Whether a five is none: "gives him a high five", "high-fives him"."""
+    if not place or reading.words[place - 1 : place] != ("high",) or reading.words[place] not in ("five", "fives"):
+        return False
+    return place - 1 in reading.hyphened or reading.words[max(0, place - 2)] in ("a", "another")
+
+
 def is_outcome(words: tuple[str, ...], place: int, following: str, found: list[str]) -> bool:
     """Whether a word behind an object tells what becomes of it."""
     if words[place] == "face":

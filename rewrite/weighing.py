@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
 KINDS = ("role", "order")  # of claims that are asked, see rewrite/contrasts.py
 _DIGITS = 5  # of each number that is kept: a file for people; the last bits decide nothing
-_LISTS = ("low", "high", "middle", "scale", "weights", "against", "pooled")
+_LISTS = ("low", "high", "middle", "scale", "weights", "against")
+_POOLED = ("pooled", "ends")  # an older file has none
 _FORCE = 1.0  # inverse strength of the L2 penalty (C of scikit-learn's LogisticRegression)
 _POOLED_FORCE = 0.003  # the same of each pooled number: there are hundreds
+_STILL = 0.01  # of the middle deviation of the pooled numbers: one that moves less is taken to move so much
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,13 @@ class Weighing:
     """Weights over F numbers of what is heard, C kinds of denied claims and D pooled numbers.
 
     Attributes:
-        low, high: (F,) what was met while fitting; evidence beyond counts as its edge, where squares would run away.
+        low, high: (F,) what was met while fitting; what is heard beyond counts as its edge: squares would run away.
         middle, scale: (F,) mean and deviation of each number.
         bias: log-odds where what is heard stands in its middle, and all else is 0.
         weights: (F + F (F + 1) / 2,) of each number, then of each product of two of them, the squares among these.
         against: (C,) what each unit of denial takes off the log-odds; none adds.
         pooled: (D,) what each unit of a pooled number adds to them; empty leaves them unread.
+        ends: (2,) the least and the greatest that all pooled numbers together added while fitting; more counts as that.
     """
 
     low: tuple[float, ...]
@@ -70,7 +73,8 @@ class Weighing:
     bias: float
     weights: tuple[float, ...]
     against: tuple[float, ...]
-    pooled: tuple[float, ...]
+    pooled: tuple[float, ...] = ()
+    ends: tuple[float, ...] = ()
 
     def sure(self, evidence: Evidence) -> np.ndarray:
         """(n,) in [0, 1]: the probability that a pair is faithful, among pairs as those fitted, as they were counted.
@@ -90,7 +94,7 @@ class Weighing:
         odds = _terms(self._scaled(evidence.heard)) @ np.array(self.weights) + self.bias
         odds -= evidence.denied @ np.array(self.against)
         if self.pooled:
-            odds += evidence.pooled @ np.array(self.pooled)
+            odds += np.clip(evidence.pooled @ np.array(self.pooled), self.ends[0], self.ends[1])
         return np.asarray(1 / (1 + np.exp(-odds))).round(3)
 
     def described(self) -> dict[str, Any]:
@@ -110,13 +114,15 @@ def revived(described: Mapping[str, Any], where: str) -> Weighing:
         SettingError: a field is missing or not finite, or their lengths do not fit each other.
     """
     try:
-        low, high, middle, scale, weights, against, pooled = (tuple(map(float, described[name])) for name in _LISTS)
-        found = Weighing(low, high, middle, scale, float(described["bias"]), weights, against, pooled)
+        low, high, middle, scale, weights, against = (tuple(map(float, described[name])) for name in _LISTS)
+        pooled, ends = (tuple(map(float, described.get(name, ()))) for name in _POOLED)
+        found = Weighing(low, high, middle, scale, float(described["bias"]), weights, against, pooled, ends)
         size = len(found.low)
         fits = all(len(row) == size for row in (found.high, found.middle, found.scale)) and min(found.scale) > 0
+        fits &= len(ends) == (2 if pooled else 0) and ends == tuple(sorted(ends))
         if not fits or len(found.weights) != _count(size) or len(against) != len(KINDS):
             raise ValueError("its lists do not fit each other")
-        if not all(map(math.isfinite, (found.bias, *low, *high, *middle, *scale, *weights, *against, *pooled))):
+        if not all(map(math.isfinite, (found.bias, *low, *high, *middle, *scale, *weights, *against, *pooled, *ends))):
             raise ValueError("not all its numbers are finite")
         if min(against) < 0:
             raise ValueError("a denied claim speaks for a pair")
@@ -168,22 +174,25 @@ def fit(evidence: Evidence, keep: np.ndarray, weight: np.ndarray | None = None) 
     terms = np.concatenate([_terms((evidence.heard - middle) / scale), -evidence.denied, evidence.pooled], axis=1)
     mean, deviation = terms.mean(axis=0), terms.std(axis=0)
     deviation = np.where(deviation > 0, deviation, 1.0)  # the penalty is to press on all terms alike ...
-    deviation[terms.shape[1] - evidence.pooled.shape[1] :] /= _POOLED_FORCE**0.5  # ... but on the pooled ones more
+    shown = slice(terms.shape[1] - evidence.pooled.shape[1], None)
+    if evidence.pooled.size:  # ... but on the pooled ones more
+        deviation[shown] = np.maximum(deviation[shown], _STILL * np.median(deviation[shown])) / _POOLED_FORCE**0.5
     model = LogisticRegression(C=_FORCE, max_iter=5000).fit((terms - mean) / deviation, keep, weight)
-    weights = model.coef_[0] / deviation
-    bias = float(model.intercept_[0] - weights @ mean)
+    weights = np.array(_short(model.coef_[0] / deviation))
     heard, against, pooled = np.split(weights, np.cumsum([_count(evidence.heard.shape[1]), evidence.denied.shape[1]]))
     if (against < 0).any():  # chance: of few pairs a denial may seem to speak for them
         return fit(replace(evidence, denied=np.where(against < 0, 0.0, evidence.denied)), keep, weight)
+    added = evidence.pooled @ pooled
     return Weighing(
         low=_short(evidence.heard.min(axis=0)),
         high=_short(evidence.heard.max(axis=0)),
         middle=_short(middle),
         scale=_short(scale),
-        bias=_short([bias])[0],
-        weights=_short(heard),
-        against=_short(against),
-        pooled=_short(pooled),
+        bias=float(model.intercept_[0] - weights @ mean),  # of the weights as they are kept, whole: it balances them
+        weights=tuple(heard.tolist()),
+        against=tuple(against.tolist()),
+        pooled=tuple(pooled.tolist()),
+        ends=(float(added.min()), float(added.max())) if len(pooled) else (),
     )
 
 

@@ -147,7 +147,7 @@ def test_denial_is_read_from_the_class_of_contradiction_else_from_entailments(
 def weighed(monkeypatch: pytest.MonkeyPatch, bias: float, against: tuple[float, float] = (2.0, 2.0)) -> None:
     """A calibration that hears denied claims alone."""
     six = ((0.0,) * 6, (1.0,) * 6, (0.0,) * 6, (1.0,) * 6)
-    known = Calibration(0.5, 0.5, 1.0, Weighing(*six, bias, (0.0,) * 27, against, ()), "")
+    known = Calibration(0.5, 0.5, 1.0, Weighing(*six, bias, (0.0,) * 27, against), "")
     monkeypatch.setattr(nli, "shipped", lambda model, encoder: known)
 
 

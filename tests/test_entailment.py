@@ -56,7 +56,8 @@ def test_a_model_without_entailment_is_refused(minilm: Path) -> None:
 @pytest.fixture
 def onnx(tmp_path: Path) -> Path:
     """A tiny ONNX model whose logits are a mean over the ids of the tokens, and its negative."""
-    pytest.importorskip("onnxruntime", reason="an extra: pip install -e '.[onnx]'")
+    for package in ("onnx", "onnxruntime"):
+        pytest.importorskip(package, reason="an extra: pip install -e '.[onnx]'")
     return tiny_onnx.write(tmp_path / "onnx")
 
 
@@ -117,30 +118,88 @@ def test_a_cross_encoder_shows_what_its_classifier_read_in_the_order_of_the_pair
     (classifier,) = [m for m in judge._model.modules() if getattr(m, "out_features", None) == judge.classes]
     again = found.pooled @ classifier.weight.detach().numpy().T + classifier.bias.detach().numpy()
     assert again == pytest.approx(found.logits, abs=1e-5)
+    alone = [judge.read([pair], 1)[0] for pair in pairs]
+    assert np.concatenate([found.logits, found.pooled], axis=1) == pytest.approx(np.stack(alone), abs=1e-5)
 
 
 def test_an_onnx_model_may_keep_its_weights_in_a_file_beside_it(onnx: Path) -> None:
-    import onnx as format
-
     before = entailment.said(str(onnx), [("a man", "a")], 1)
-    model = format.load(str(onnx / "tiny.onnx"))
-    format.save(model, str(onnx / "tiny.onnx"), save_as_external_data=True, location="weights", size_threshold=0)
-    assert (onnx / "weights").is_file()
-    entailment._load.cache_clear()
+    saved_apart(onnx / "tiny.onnx", "tiny.onnx_data")
     after = entailment.said(str(onnx), [("a man", "a")], 1)
     assert (before.logits == after.logits).all()
     assert (before.pooled == after.pooled).all()
 
 
-def test_of_an_onnx_model_without_a_linear_layer_the_logits_alone_are_read(onnx: Path) -> None:
-    import onnx as format
+def test_weights_in_a_file_that_no_digest_sees_are_refused(onnx: Path) -> None:
+    saved_apart(onnx / "tiny.onnx", "elsewhere")
+    with pytest.raises(ModelError, match=r"has weights in elsewhere.*tiny\.onnx_data"):
+        entailment.said(str(onnx), [("a man", "a")], 1)
 
-    model = format.load(str(onnx / "tiny.onnx"))
-    cast, _ = model.graph.node
-    cast.output[0] = "logits"
-    del model.graph.node[1:]
-    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = tiny_onnx.LENGTH
-    format.save(model, str(onnx / "tiny.onnx"))
-    found = entailment.said(str(onnx), [("a man", "a")], 1)
-    assert found.logits.shape == (1, tiny_onnx.LENGTH)
-    assert found.pooled.shape == (1, 0)
+
+def saved_apart(file: Path, name: str) -> None:
+    import onnx as onnx_format
+
+    model = onnx_format.load(str(file))
+    onnx_format.save(model, str(file), save_as_external_data=True, location=name, size_threshold=0)
+    assert (file.parent / name).is_file()
+
+
+def test_an_onnx_model_that_gives_no_row_of_classes_is_refused(onnx: Path) -> None:
+    import onnx as onnx_format
+    from onnx import helper
+
+    model = onnx_format.load(str(onnx / "tiny.onnx"))
+    model.graph.node[-1].output[0] = "rows"
+    model.graph.node.append(helper.make_node("Unsqueeze", ["rows", "axes"], ["logits"]))
+    model.graph.initializer.append(helper.make_tensor("axes", onnx_format.TensorProto.INT64, [1], [1]))
+    del model.graph.output[0].type.tensor_type.shape.dim[:]
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    onnx_format.save(model, str(onnx / "tiny.onnx"))
+    with pytest.raises(ModelError, match="gives no row of classes for a pair"):
+        entailment.said(str(onnx), [("a man", "a")], 1)
+
+
+BIASED = [("Gemm", ["x", "w", "b"], "logits")]
+BIAS_FIRST = [("MatMul", ["x", "w"], "y"), ("Cast", ["b"], "c"), ("Add", ["c", "y"], "logits")]
+EIGHT_BITS = [
+    ("DynamicQuantizeLinear", ["x"], "q s z"),
+    ("MatMulInteger", ["q", "w", "z"], "i"),
+    ("Cast", ["i"], "f"),
+    ("Mul", ["s", "b"], "t"),
+    ("Mul", ["t", "f"], "logits"),
+]
+TURNED = [("MatMul", ["w", "x"], "logits")]
+FUSED = [("DynamicQuantizeMatMul", ["x", "w"], "logits")]
+NO_LAYER = [("Relu", ["x"], "logits")]
+TWO_CAPTIONS = [("Relu", ["x"], "y"), ("MatMul", ["x", "y"], "logits")]
+
+
+@pytest.mark.parametrize(
+    ("layer", "reads"),
+    [
+        (BIASED, "x"),
+        (BIAS_FIRST, "x"),
+        (EIGHT_BITS, "x"),
+        (TURNED, "x"),
+        (FUSED, "x"),
+        (NO_LAYER, ""),
+        (TWO_CAPTIONS, ""),
+    ],
+)
+def test_the_last_linear_layer_of_an_onnx_model_is_found(layer: list[tuple[str, list[str], str]], reads: str) -> None:
+    onnx_format = pytest.importorskip("onnx", reason="an extra: pip install -e '.[onnx]'")
+    from rewrite.onnx_judge import _classifier_reads
+
+    floats = onnx_format.TensorProto.FLOAT
+    ends = [onnx_format.helper.make_tensor_value_info(name, floats, None) for name in ("ids", "logits")]
+    held = [onnx_format.helper.make_tensor(name, floats, [1], [1.0]) for name in "wb"]
+    work = [("Relu", ["ids"], "x"), *layer]
+    nodes = [onnx_format.helper.make_node(kind, inputs, outputs.split()) for kind, inputs, outputs in work]
+    graph = onnx_format.helper.make_graph(nodes, "g", ends[:1], ends[1:], held)
+    assert _classifier_reads(graph, "logits") == ([reads] if reads else [])
+
+
+def test_what_was_read_both_ways_is_added(tiny_nli: Path) -> None:
+    way, back = ("a man", "a dog"), ("a dog", "a man")
+    both = entailment.said(str(tiny_nli), [way, back], 2).pooled.sum(axis=0)
+    assert NLI(model=str(tiny_nli)).evidence([way]).pooled[0] == pytest.approx(both)

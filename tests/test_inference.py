@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_onnx
+from test_weighing import ring
 
 from rewrite import calibrated, chain
 from rewrite.calibrated import Calibration, setting_of, shipped
@@ -18,7 +19,7 @@ from rewrite.filters.nli import NLI, _verdict
 from rewrite.recipe import configure_filters
 from rewrite.records import Candidate, Draft
 from rewrite.reporter import Silent
-from rewrite.weighing import Evidence, Weighing, fit, gather, revived
+from rewrite.weighing import Weighing, fit, revived
 from rewrite.weights import numbers_digest
 
 DRAFTS = [Draft(str(i), "s", "A man hits a woman.", "plain", i, f"text {i}", "stop") for i in range(4)]
@@ -58,98 +59,6 @@ def test_a_model_that_nobody_calibrated_is_asked_for_entailment_both_ways(tiny_n
     assert plug.identity()["weights"]
 
 
-def ring(count: int = 400) -> tuple[Evidence, np.ndarray]:
-    """Evidence whose faithful pairs lie in the middle of a plane: no straight line parts them from the others."""
-    heard = np.random.default_rng(0).uniform(-3, 3, (count, 2))
-    return heard_alone(heard), np.linalg.norm(heard, axis=1) < 1.5
-
-
-def heard_alone(heard: np.ndarray) -> Evidence:
-    """Nothing is denied, and the model shows no vector."""
-    return Evidence(heard, np.zeros((len(heard), 2)), np.zeros((len(heard), 0)))
-
-
-def test_a_weighing_learns_that_the_middle_is_faithful() -> None:
-    evidence, keep = ring()
-    sure = fit(evidence, keep).sure(evidence)
-    assert ((sure > 0.5) == keep).mean() > 0.95
-
-
-def test_far_beyond_what_was_met_nothing_is_surer_than_at_the_edge() -> None:
-    weighing = fit(*ring())
-    far = np.array([[40.0, -70.0], [1e9, 0.0]])
-    edge = np.clip(far, weighing.low, weighing.high)
-    assert weighing.sure(heard_alone(far)) == pytest.approx(weighing.sure(heard_alone(edge)))
-
-
-def test_a_denied_claim_takes_its_share_and_never_speaks_for_a_pair() -> None:
-    evidence, keep = ring()
-    draw = np.random.default_rng(1).random((len(keep), 2))
-    loud = replace(evidence, denied=draw * np.stack([~keep, keep], axis=1))  # the second kind is heard of the faithful
-    weighing = fit(loud, keep)
-    assert weighing.against[0] > 0
-    assert weighing.against[1] == 0
-    assert (weighing.sure(loud) <= weighing.sure(evidence)).all()
-
-
-def test_what_the_classifier_read_is_weighed_too() -> None:
-    evidence, _ = ring()
-    pooled = np.random.default_rng(2).normal(size=(len(evidence.heard), 300))
-    keep = pooled[:, :3].sum(axis=1) > 0  # which the logits do not tell
-    shown = replace(evidence, pooled=pooled)
-    first, rest = shown[np.arange(300)], shown[np.arange(300, 400)]
-    right = (fit(first, keep[:300]).sure(rest) > 0.5) == keep[300:]
-    blind = (fit(evidence[np.arange(300)], keep[:300]).sure(evidence[np.arange(300, 400)]) > 0.5) == keep[300:]
-    assert right.mean() > blind.mean() + 0.15
-
-
-def test_a_weighing_that_read_no_vector_reads_none() -> None:
-    evidence, keep = ring()
-    weighing = fit(evidence, keep)
-    assert weighing.pooled == ()
-    assert (weighing.sure(replace(evidence, pooled=np.ones((len(keep), 5)))) == weighing.sure(evidence)).all()
-
-
-def test_a_pair_that_counts_more_is_followed() -> None:
-    evidence, keep = ring()
-    said = np.where(evidence.heard[:, 0] > 0, keep, ~keep)  # two files that contradict each other
-    right = fit(evidence, said, np.where(evidence.heard[:, 0] > 0, 1.0, 1e-3)).sure(evidence)
-    left = fit(evidence, said, np.where(evidence.heard[:, 0] > 0, 1e-3, 1.0)).sure(evidence)
-    middle = np.linalg.norm(evidence.heard, axis=1) < 0.5
-    assert right[middle].min() > left[middle].max()
-
-
-def test_a_weighing_written_down_and_read_again_says_the_same() -> None:
-    weighing = fit(*ring())
-    again = revived(json.loads(json.dumps(weighing.described())), "here")
-    assert again == weighing
-
-
-BROKEN = [{"weights": [1.0]}, {"scale": [0.0, 1.0]}, {"bias": "x"}, {"low": None}, {"bias": float("nan")}]
-BROKEN += [{"high": [1.0, float("inf")]}, {"against": [0.1]}, {"against": [0.1, -0.1]}, {"pooled": [float("nan")]}]
-
-
-@pytest.mark.parametrize("broken", BROKEN)
-def test_a_broken_weighing_is_refused(broken: dict[str, object]) -> None:
-    with pytest.raises(SettingError, match="calibrate"):
-        revived({**fit(*ring()).described(), **broken}, "here")
-
-
-def test_a_weighing_of_an_older_version_says_what_it_lacks() -> None:
-    older = fit(*ring()).described()
-    del older["against"]
-    with pytest.raises(SettingError, match=r"lacks 'against': another version wrote it\. Run cli\.py calibrate again"):
-        revived(older, "here")
-
-
-def test_evidence_does_not_depend_on_which_caption_stands_first() -> None:
-    ways = np.random.default_rng(0).normal(size=(2, 5, 3))
-    cosine = np.linspace(0, 1, 5)
-    assert (gather(*ways, cosine) == gather(*ways[::-1], cosine)).all()
-    assert gather(*ways, cosine).shape == (5, 7)
-    assert gather(*ways).shape == (5, 6)
-
-
 def test_the_chains_encoder_is_the_one_whose_cosine_is_weighed(minilm: Path, tiny_nli: Path) -> None:
     models = [f"similarity.model={minilm}", f"nli.model={tiny_nli}"]
     strict, _ = configure_filters(["strict"], models)
@@ -163,7 +72,7 @@ def by_cosine(model: Path, encoder: Path) -> str:
     weights = [0.0] * (7 + 28)
     weights[6] = 1.0
     ends = {"low": [-1.0] * 7, "high": [1.0] * 7, "middle": [0.0] * 7, "scale": [1.0] * 7}
-    weighing = revived({**ends, "bias": 0.0, "weights": weights, "against": [0.5, 0.5], "pooled": []}, "here")
+    weighing = revived({**ends, "bias": 0.0, "weights": weights, "against": [0.5, 0.5]}, "here")
     return setting_of(weighing, 1.0, numbers_digest(model), numbers_digest(encoder))
 
 
@@ -238,7 +147,7 @@ class Heard(Silent):
 def test_a_user_hears_once_that_the_cosine_is_not_weighed(
     minilm: Path, tiny_nli: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    weighing = Weighing(*((0.0,) * 6, (1.0,) * 6, (0.0,) * 6, (1.0,) * 6), 0.0, (0.0,) * 27, (0.0, 0.0), ())
+    weighing = Weighing(*((0.0,) * 6, (1.0,) * 6, (0.0,) * 6, (1.0,) * 6), 0.0, (0.0,) * 27, (0.0, 0.0))
     monkeypatch.setattr(nli, "shipped", lambda model, encoder: Calibration(0.5, 0.5, 1.0, weighing, ""))
     heard = Heard()
     chain.judge(DRAFTS, {"nli": NLI(str(tiny_nli), str(minilm))}, heard)

@@ -18,13 +18,12 @@ def said(name: str, source: str, text: str) -> str:
 @pytest.mark.parametrize(
     ("name", "source", "text"),
     [
-        ("attributes", "A monk rides a bicycle on a parking lot.", "A monk rides a bicycle in a car park."),
-        ("attributes", "A monk waits in the subway car.", "A monk waits in the metro train."),
-        ("attributes", "His foot shut the rear doors.", "His foot shut the back doors."),
-        ("attributes", "A nun stuck a stamp on it and drew a knife.", "A nun put a stamp on it and drew a knife."),
-        ("attributes", "A nun pours a full jug over it.", "A nun empties a full jug over it."),
+        ("attributes", "A monk leaves his bicycle on a parking lot.", "A monk leaves his bike in a car park."),
+        ("attributes", "A monk gets off the subway car.", "A monk gets off the metro train."),
+        ("attributes", "A page with his hands tied shut the rear door.", "A page, hands tied, shut the back door."),
         ("numbers", "A page high-fives a smith.", "A page gives a smith a high five."),
         ("form", "She would not give him a bun.", "She refused to give him a bun."),
+        ("form", "He keeps silent.", "He refuses to answer the guard."),
         ("order", "A cart tips, and a mule behind it falls.", "A cart tips, and a mule following it falls."),
     ],
 )
@@ -36,12 +35,18 @@ def test_a_word_in_another_sense_is_no_fault(name: str, source: str, text: str) 
     ("name", "source", "text", "reason"),
     [
         ("attributes", "A monk rides a bicycle.", "A monk rides in a car.", "attribute"),
+        ("attributes", "A car parks beside the kerb.", "A bus parks beside the kerb.", "attribute"),
+        ("attributes", "Two cars park by the inn.", "Two vans park by the inn.", "attribute"),
+        ("attributes", "A monk gets off a subway train.", "A monk gets off a bus.", "attribute"),
         ("attributes", "He was hit on the head.", "He was hit on the back.", "attribute"),
-        ("attributes", "A nun drew a stick.", "A nun drew a knife.", "attribute"),
-        ("attributes", "The jug is full.", "The jug is empty.", "attribute"),
+        ("attributes", "A thug hit him in the back row.", "A thug hit him in the face.", "attribute"),
         ("numbers", "Five pages bow.", "Six pages bow.", "number"),
+        ("numbers", "She throws the ball high five times.", "She throws the ball high six times.", "number"),
         ("form", "She would not give him a bun.", "The model refused to give you a description.", "refusal"),
         ("form", "She would not give him a bun.", "It declines to answer this request.", "refusal"),
+        ("form", "She would not give him a bun.", "Unable to give details about this act.", "refusal"),
+        ("form", "She would not give him a bun.", "Not allowed to offer advice on this.", "refusal"),
+        ("form", "She would not give him a bun.", "Unable to answer.", "refusal"),
         ("order", "A cart tips following a fall of the mule.", "The mule falls after a cart tips.", "order"),
     ],
 )

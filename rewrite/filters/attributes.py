@@ -132,11 +132,9 @@ def _meant(words: tuple[str, ...], place: int, name: str, context: dict[str, fro
         case "build":
             return last in ("a", "the", "two") and following not in ("traffic", "rain", "box", "blow")
         case "arm":
-            return word != "stuck" and (word != "stick" or last in context["owners"])
+            return word != "stick" or last in context["owners"]
         case "vehicle":
-            return following not in ("park", "parks") and last not in context["rails"]
-        case "fullness":
-            return word not in ("empties", "emptied", "emptying")
+            return word != "car" or (following != "park" and last not in context["rails"])
         case "unit":
             return word != "second" or last in ("a", "one", "few", "of", "some")
         case "shape":

@@ -80,8 +80,8 @@ class NLI:
         claims = [""] * len(ways)
         if known.weighing:
             least = np.array([known.least_of(c) for c in candidates])
-            unasked = _unasked(ahead, back, self._cosine(ways) if known.encoder else None)
-            sure, claims = self._weighed(ways, unasked, least, known.weighing)
+            before = _before_claims(ahead, back, self._cosine(ways) if known.encoder else None)
+            sure, claims = self._weighed(ways, before, least, known.weighing)
         else:
             sure = np.minimum(forward, backward)
         # Three digits: the last bits differ between machines, a verdict should not.
@@ -90,7 +90,7 @@ class NLI:
         return [_verdict(c, row, known, claim) for c, row, claim in rows]
 
     def _weighed(
-        self, ways: Sequence[tuple[str, str]], unasked: Evidence, least: np.ndarray, weighing: Weighing
+        self, ways: Sequence[tuple[str, str]], before: Evidence, least: np.ndarray, weighing: Weighing
     ) -> tuple[np.ndarray, list[str]]:
         """(n,) how sure it is, and for each pair that denied claims keep below `least` their kind that weighs most.
 
@@ -98,19 +98,19 @@ class NLI:
         """
         import numpy as np
 
-        denials = unasked.denied.copy()
-        first = weighing.sure(unasked)
-        rows = np.flatnonzero(first >= least).tolist() if any(weighing.against) else []
+        denials = before.denied.copy()
+        passes = weighing.sure(before) >= least
+        rows = np.flatnonzero(passes).tolist() if any(weighing.against) else []
         denials[rows] = denied(self.model, [ways[row] for row in rows], self.batch, self.lexicon)
-        sure = weighing.sure(replace(unasked, denied=denials))
+        sure = weighing.sure(replace(before, denied=denials))
         loudest = (denials * weighing.against).argmax(axis=1)
-        lost = (first >= least) & ~(sure >= least)
-        return sure, [KINDS[kind] if fallen else "" for kind, fallen in zip(loudest, lost, strict=True)]
+        fallen = passes & ~(sure >= least)
+        return sure, [KINDS[kind] if fell else "" for kind, fell in zip(loudest, fallen, strict=True)]
 
     def evidence(self, ways: Sequence[tuple[str, str]]) -> Evidence:
         """Of (source, rewrite) pairs, what a weighing is fitted to; with the cosine where an encoder is set."""
-        unasked = _unasked(*self._both(ways), self._cosine(ways) if self.encoder else None)
-        return replace(unasked, denied=denied(self.model, ways, self.batch, self.lexicon))
+        before = _before_claims(*self._both(ways), self._cosine(ways) if self.encoder else None)
+        return replace(before, denied=denied(self.model, ways, self.batch, self.lexicon))
 
     def shares(self, ways: Sequence[tuple[str, str]]) -> np.ndarray:
         """(n, 2) of (source, rewrite) pairs: what `nli_forward` and `nli_backward` give."""
@@ -164,7 +164,7 @@ class NLI:
         return replace(known or UNCALIBRATED, **set_here)
 
 
-def _unasked(ahead: Said, back: Said, cosine: np.ndarray | None) -> Evidence:
+def _before_claims(ahead: Said, back: Said, cosine: np.ndarray | None) -> Evidence:
     """What is known of pairs before claims are asked: the same whichever caption stands first."""
     import numpy as np
 

@@ -14,6 +14,7 @@ from rewrite.lexicon import lexicon
 from rewrite.reading import Reading, Unit, once, read
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import setting
+from rewrite.surroundings import greets
 from rewrite.syntax import tags
 
 _DOUBTS = frozenset({"number_unsure"})
@@ -133,8 +134,8 @@ def _counts(text: str, names: _Names, extend: str) -> _Counts:
     groups: set[str] = set()
     single = False
     for place, word in enumerate(words):
-        if word in ("five", "fives") and words[place - 1 : place] == ("high",):
-            continue  # no count
+        if greets(reading, place):
+            continue
         if word not in names.counting and reading.lemmas[place] not in names.quantifiers and not word[0].isdigit():
             continue
         last, following = words[place - 1] if place else "", words[place + 1] if place + 1 < len(words) else "."
