@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 LEAST = 20  # faithful and faulty pairs, each: fewer decide nothing
-LEAST_WEIGHED = 100  # the same where a weighing is fitted: it has 14 to 35 weights, and follows chance in fewer
+LEAST_WEIGHED = 100  # the same where a weighing is fitted: it follows chance in fewer
 _MODELS = ("similarity", "nli")  # filters with something to choose
 _LOUD = 0.1  # share of faults above the faithful that shows a model to have denial at its high end
 
@@ -101,7 +101,8 @@ def _shown(name: str, value: str) -> str:
     """A setting as people are shown it."""
     if name != "nli.weighing":
         return f"{name}={value}"
-    return f"{name}: {len(json.loads(value)['weights'])} weights, kept by --out FILE"
+    found = json.loads(value)
+    return f"{name}: {len(found['weights'])} + {len(found['pooled'])} weights, kept by --out FILE"
 
 
 def wilson(hits: int, of: int) -> dict[str, float | int]:

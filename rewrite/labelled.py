@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _COUNTS = 4.0  # pairs
+_NEARNESS = (0.6, 0.75, 0.85, 0.92)  # of the two texts (rapidfuzz ratio): the bands of it
 _PART = 64  # pairs between two looks at the clock
 
 
@@ -77,13 +78,25 @@ def measure(pairs: Sequence[Pair], filters: Mapping[str, Any], reporter: Reporte
 def _weights(pairs: Sequence[Pair]) -> np.ndarray:
     """(n,) all faults together as many as they are, those of each kind alike: a file's share of a kind is chance.
 
-    But for kinds of which there are few: one pair counts for so many at most.
+    And so is how many of the pairs in nearly the same words are faithful: the faithful pairs of each band of nearness
+    count together as much as its faults, so that nearness by itself speaks for neither. But for kinds and bands of
+    which there are few: one pair counts for so many at most, and a faithful one for as small a part at least.
     """
     import numpy as np
+    from rapidfuzz import fuzz, utils
 
     kinds = Counter(p.kind for p in pairs if not p.keep)
     each = kinds.total() / max(1, len(kinds))
-    return np.array([1.0 if p.keep else min(_COUNTS, each / kinds[p.kind]) for p in pairs])
+    weight = np.array([1.0 if p.keep else min(_COUNTS, each / kinds[p.kind]) for p in pairs])
+    keep = np.array([bool(p.keep) for p in pairs])
+    nearness = [fuzz.ratio(p.source, tidy(p.rewrite), processor=utils.default_process) / 100 for p in pairs]
+    band = np.digitize(nearness, _NEARNESS)
+    for number in np.unique(band):
+        here = band == number
+        faults, faithful = weight[here & ~keep].sum(), weight[here & keep].sum()
+        if faults and faithful:
+            weight[here & keep] *= min(_COUNTS, max(1 / _COUNTS, faults / faithful))
+    return weight
 
 
 @dataclass(frozen=True)
