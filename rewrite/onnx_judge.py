@@ -89,6 +89,7 @@ def _session(file: Path) -> tuple[InferenceSession, list[str]]:
     try:
         import onnx
         import onnxruntime
+        from google.protobuf.message import DecodeError
     except ImportError:
         todo = "Run: pip install -c constraints.txt -e '.[onnx]'."
         raise ModelError(file, "an ONNX model needs onnxruntime and onnx", todo) from None
@@ -97,7 +98,7 @@ def _session(file: Path) -> tuple[InferenceSession, list[str]]:
     options.add_session_config_entry(_BESIDE, str(file.parent))
     try:
         model = onnx.load(str(file), load_external_data=False)
-    except Exception as error:  # noqa: BLE001 - what protobuf raises shares no other class
+    except (DecodeError, OSError) as error:
         raise ModelError(file, f"is no ONNX model ({str(error)[:200]})", "Is it whole?") from None
     beside = {
         entry.value for held in model.graph.initializer for entry in held.external_data if entry.key == "location"
@@ -136,8 +137,10 @@ def _classifier_reads(graph: GraphProto, logits: str) -> list[str]:
 
 def _last_linear(name: str, makers: Mapping[str, NodeProto], hangs: Collection[str]) -> NodeProto | None:
     node = makers.get(name)
-    if node is None or name not in hangs or node.op_type in _LINEAR:
-        return node if name in hangs else None
+    if node is None or name not in hangs:
+        return None
+    if node.op_type in _LINEAR:
+        return node
     if node.op_type not in _PASSING:
         return None
     return next((found for one in node.input if (found := _last_linear(one, makers, hangs)) is not None), None)

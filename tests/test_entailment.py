@@ -92,6 +92,10 @@ def test_a_broken_onnx_model_is_one_clear_line(onnx: Path) -> None:
     tiny_onnx.write(onnx, name="pixels")
     with pytest.raises(ModelError, match="asks for pixels"):
         entailment.said(str(onnx), [("a", "man")], 1)
+    whole = (onnx / "tiny.onnx").read_bytes()
+    (onnx / "tiny.onnx").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match="is no ONNX model"):
+        entailment.said(str(onnx), [("a", "man")], 1)
     (onnx / "tokenizer.json").write_text("{")
     tiny_onnx.write(onnx.parent / "other")
     (onnx / "tiny.onnx").write_bytes((onnx.parent / "other" / "tiny.onnx").read_bytes())

@@ -134,9 +134,9 @@ def _counts(text: str, names: _Names, extend: str) -> _Counts:
     groups: set[str] = set()
     single = False
     for place, word in enumerate(words):
-        if greets(reading, place):
-            continue
         if word not in names.counting and reading.lemmas[place] not in names.quantifiers and not word[0].isdigit():
+            continue
+        if greets(reading, place):
             continue
         last, following = words[place - 1] if place else "", words[place + 1] if place + 1 < len(words) else "."
         value = _value(word, names)
