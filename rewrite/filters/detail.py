@@ -1,7 +1,7 @@
 """Is everything there, and nothing more? Content that one caption has and the other has not.
 
-Each unit of content looks for its like in the other caption: by concept, by stem, else by the cosine of the two words'
-own vectors, so that a synonym the lexicon does not know costs little. What finds none came in, or went out. Where both
+Each unit of content looks for its like in the other caption: by concept, by stem, by WordNet's senses, else by the
+cosine of the two words' own vectors, so that a synonym the lexicon does not know costs little. What finds none came in, or went out. Where both
 happened, half of each is taken for new words of old things; one verb in another's place is another act all the same,
 and so is one thing in another's place where all around them stayed: who words it anew seldom changes one noun alone.
 """
@@ -20,6 +20,7 @@ from rewrite.lexicon import lexicon
 from rewrite.reading import Reading, Unit, read
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import describe, setting
+from rewrite.synonyms import synonyms
 from rewrite.syntax import tags
 from rewrite.weights import weights_digest, written_name
 
@@ -119,12 +120,15 @@ class Detail:
             and _same(a.before, b.before)
             and _same(a.behind, b.behind)
             and float(near[a.unit.lemma] @ near[b.unit.lemma]) < self.same
+            and not synonyms(a.unit.lemma, b.unit.lemma)
             for a in gone
             for b in come
         )
 
     def _share(self, unit: Unit, other: Reading, near: dict[str, Any]) -> float:
         """1 where nothing in the other caption is like it, 0 where something is."""
+        if any(synonyms(unit.lemma, u.lemma) for u in other.units):
+            return 0.0
         best = max((float(near[unit.lemma] @ near[u.lemma]) for u in other.units), default=0.0)
         return min(1.0, max(0.0, (self.like - best) / (self.like - self.unlike)))
 

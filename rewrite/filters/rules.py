@@ -10,7 +10,7 @@ from rewrite.reading import Reading, read
 from rewrite.records import Candidate, Verdict
 
 Fault = Callable[[Reading, Reading], str]
-VERSION = 4  # of the rules themselves: raised whenever one gives another verdict by the same lexicon
+VERSION = 5  # of the rules themselves: raised whenever one gives another verdict by the same lexicon
 _KEPT = Verdict(True)
 
 
