@@ -78,6 +78,7 @@ def calibrate(
         "measured": folded,
         "on_the_pairs_themselves": _rates(table.keep, kept(table, chosen)),
         "pairs": {"all": len(pairs), "faithful": int(table.keep.sum()), "sources": len({p.source for p in pairs})},
+        "learned": filters["nli"].learned([p.source for p in pairs]) if "nli" in filters else 0,
         "unchosen": list(chosen.unchosen),
         "weights": digests,
     }
@@ -93,6 +94,11 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"{name} is 1.0 for want of pairs: no faithful one was left to choose it by"
     for name, rate in found["measured"].items():
         yield f"{name} {rate['value']:.3f} [{rate['low']:.3f}, {rate['high']:.3f}] (cross-validated over sources)"
+    if found["learned"]:
+        yield (
+            f"the model's adapter was fitted to {found['learned']} of these pairs: what is measured on them flatters. "
+            "Give pairs of your own, or --set nli.adapter=none."
+        )
     if not found["reached"]:
         yield f"a precision of {found['wanted_precision']} was not reached: these thresholds come nearest"
 

@@ -30,6 +30,7 @@ class Calibration:
     Attributes:
         least, least_doubted: how sure it must be, of any candidate and of one that a rule doubts.
         contradiction_above: what both ways say on average, above which a drop is called contradicted.
+        contradicted_below: what neither way may reach for a drop to be called so; for models whose share is entailment.
         weighing: None takes the smaller of what both ways say.
         encoder: digest of the encoder whose cosine is weighed in; empty where none is.
     """
@@ -39,10 +40,15 @@ class Calibration:
     contradiction_above: float
     weighing: Weighing | None
     encoder: str
+    contradicted_below: float = 0.0
 
     def least_of(self, candidate: Candidate) -> float:
         """How sure it must be of a candidate."""
         return self.least_doubted if candidate.flags else self.least
+
+    def contradicts(self, forward: float, backward: float) -> bool:
+        """Whether what the model says both ways is called a contradiction."""
+        return (forward + backward) / 2 > self.contradiction_above or max(forward, backward) < self.contradicted_below
 
     def described(self) -> dict[str, Any]:
         """Plain json."""
@@ -100,6 +106,7 @@ def setting_of(weighing: Weighing, contradiction_above: float, model: str, encod
 def _parsed(found: Mapping[str, Any], encoder: str, where: str) -> Calibration:
     try:
         least, doubted, above = (float(found[n]) for n in ("least", "least_doubted", "contradiction_above"))
+        below = float(found.get("contradicted_below", 0.0))
     except (KeyError, TypeError, ValueError) as error:
         raise SettingError(where, f"is none ({error!r})", _REMEDY) from None
-    return Calibration(least, doubted, above, revived(found["weighing"], where), encoder)
+    return Calibration(least, doubted, above, revived(found["weighing"], where), encoder, below)

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rewrite.contrasts import contrasts
-from rewrite.entailment import denial, said
+from rewrite.entailment import Inference, denial, said
 from rewrite.weighing import KINDS
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-def denied(model: str, ways: Sequence[tuple[str, str]], batch: int, extend: str = "") -> np.ndarray:
+def denied(inference: Inference, ways: Sequence[tuple[str, str]], batch: int, extend: str = "") -> np.ndarray:
     """(n, C) of (source, rewrite) pairs: by kind of claim, how much more one is denied than its opposite, at most.
 
     In log-odds of contradiction; 0 where no claim is denied more than its opposite, or none is asked.
@@ -31,7 +31,7 @@ def denied(model: str, ways: Sequence[tuple[str, str]], batch: int, extend: str 
     ]
     found = np.zeros((len(ways), len(KINDS)))
     if pairs:
-        margins = denial(model, said(model, pairs, batch).logits).reshape(-1, 2) @ (1, -1)
+        margins = denial(inference, said(inference, pairs, batch).logits).reshape(-1, 2) @ (1, -1)
         for (row, c), margin in zip(asked, margins.tolist(), strict=True):
             found[row, KINDS.index(c.kind)] = max(found[row, KINDS.index(c.kind)], margin)
     return found

@@ -24,6 +24,18 @@ if TYPE_CHECKING:
 _REMEMBERED = 30_000_000  # numbers; beyond, all pairs are forgotten
 
 
+class Inference(NamedTuple):
+    """Which model is asked.
+
+    Attributes:
+        model: a folder or hub name.
+        adapter: the file of its adapter (rewrite/adapter.py); empty leaves the model as it is.
+    """
+
+    model: str
+    adapter: str = ""
+
+
 class Judge(Protocol):
     """A loaded model.
 
@@ -56,7 +68,7 @@ class Said(NamedTuple):
     pooled: np.ndarray
 
 
-def said(model: str, pairs: Sequence[tuple[str, str]], batch: int) -> Said:
+def said(inference: Inference, pairs: Sequence[tuple[str, str]], batch: int) -> Said:
     """What each premise says of its hypothesis; a pair that this process has met lately is not judged again.
 
     Raises:
@@ -65,9 +77,9 @@ def said(model: str, pairs: Sequence[tuple[str, str]], batch: int) -> Said:
     """
     import numpy as np
 
-    judge, known = _opened(model)
+    judge, known = _opened(inference)
     if judge.classes < 2:
-        raise ModelError(model, "has one class alone", "Give an NLI model.")
+        raise ModelError(inference.model, "has one class alone", "Give an NLI model.")
     if known and len(known) * next(iter(known.values())).size > _REMEMBERED:
         known.clear()
     # Pairs of one length go together: padding costs time.
@@ -75,40 +87,42 @@ def said(model: str, pairs: Sequence[tuple[str, str]], batch: int) -> Said:
     if new:
         found = judge.read(new, batch)
         if not np.isfinite(found).all():
-            raise ModelError(model, "gives numbers that are none", "Is its file whole? Give another NLI model.")
+            raise ModelError(inference.model, "gives numbers that are none", "Is its file whole? Give another model.")
         known |= {pair: row.copy() for pair, row in zip(new, found, strict=True)}  # a row alone holds no batch alive
     rows = np.stack([known[pair] for pair in pairs]) if pairs else np.zeros((0, judge.classes), np.float32)
     return Said(rows[:, : judge.classes], rows[:, judge.classes :])
 
 
-def share(model: str, logits: np.ndarray) -> np.ndarray:
+def share(inference: Inference, logits: np.ndarray) -> np.ndarray:
     """(n,) in [0, 1] of (n, K) logits: the probability of the class that the model is asked for."""
     import numpy as np
 
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(odds[:, _opened(model)[0].asked] / odds.sum(axis=1))
+    return np.asarray(odds[:, _opened(inference)[0].asked] / odds.sum(axis=1))
 
 
-def denial(model: str, logits: np.ndarray) -> np.ndarray:
+def denial(inference: Inference, logits: np.ndarray) -> np.ndarray:
     """(n,) of (n, K) logits: the log-odds of contradiction; of a model without that class, those against entailment."""
     import numpy as np
 
-    judge = _opened(model)[0]
+    judge = _opened(inference)[0]
     number, sign = (judge.asked, -1) if judge.denies is None else (judge.denies, 1)
     return np.asarray(sign * (logits[:, number] - np.logaddexp.reduce(np.delete(logits, number, axis=1), axis=1)))
 
 
-def _opened(model: str) -> tuple[Judge, dict[tuple[str, str], np.ndarray]]:
-    path = locate(model, "an NLI model")
-    return _load(str(path), weights_digest(path))
+def _opened(inference: Inference) -> tuple[Judge, dict[tuple[str, str], np.ndarray]]:
+    path = locate(inference.model, "an NLI model")
+    return _load(str(path), inference.adapter, weights_digest(path))
 
 
 @lru_cache(maxsize=1)
-def _load(path: str, _weights: str) -> tuple[Judge, dict[tuple[str, str], np.ndarray]]:
+def _load(path: str, adapter: str, _weights: str) -> tuple[Judge, dict[tuple[str, str], np.ndarray]]:
     if is_onnx(Path(path)):
         from rewrite.onnx_judge import OnnxJudge
 
-        return OnnxJudge(Path(path)), {}
+        return OnnxJudge(Path(path), Path(adapter) if adapter else None), {}
+    if adapter:
+        raise ModelError(path, "is a CrossEncoder, and adapters are for ONNX models", "Run with nli.adapter=none.")
     from rewrite.cross_encoder_judge import CrossEncoderJudge
 
     return CrossEncoderJudge(path), {}

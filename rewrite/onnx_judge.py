@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rewrite.adapter import adapt, read_adapter
 from rewrite.errors import ModelError
 from rewrite.weights import onnx_files
 
@@ -41,11 +42,13 @@ class OnnxJudge:
     """
 
     asked = -1
-    denies: int | None = -1  # loud of what is denied; such a model is calibrated before it is used
+    denies: int | None = -1  # loud of what is denied; such a model is calibrated before it is used, or has an adapter
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, adapter: Path | None = None) -> None:
         file, words = onnx_files(path)
-        self._session, self._shown = _session(file)
+        self._session, self._shown = _session(file, adapter)
+        if adapter:
+            self.asked, self.denies = read_adapter(adapter).entailment, None
         shapes = {entry.name: entry.shape for entry in self._session.get_inputs()}
         if not set(shapes) <= set(_INPUTS) or any(len(shape) != 2 for shape in shapes.values()):
             what = f"asks for {', '.join(shapes)}; known are {', '.join(_INPUTS)}, each (batch, tokens)"
@@ -84,7 +87,7 @@ class OnnxJudge:
         return self._session.run(self._shown, {name: np.array([rows[name]], np.int64) for name in self._names})
 
 
-def _session(file: Path) -> tuple[InferenceSession, list[str]]:
+def _session(file: Path, adapter: Path | None) -> tuple[InferenceSession, list[str]]:
     """A session, and the names of what it is asked for: logits, and what the classifier reads where that is found."""
     try:
         import onnx
@@ -110,6 +113,12 @@ def _session(file: Path) -> tuple[InferenceSession, list[str]]:
     logits = "logits" if "logits" in given else given[0] if given else ""
     shown = [logits, *_classifier_reads(model.graph, logits)]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in shown if name not in given)
+    if adapter:
+        try:
+            adapt(model.graph, read_adapter(adapter))
+        except ValueError as error:
+            what = f"is an adapter of another model ({error})"
+            raise ModelError(adapter, what, "Run with nli.adapter=none.") from None
     try:
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no other class

@@ -198,6 +198,11 @@ def test_where_no_faithful_pair_is_left_all_are_dropped() -> None:
 
 def test_people_hear_which_threshold_nothing_could_be_chosen_by() -> None:
     rate = {"value": 0.9, "low": 0.8, "high": 1.0, "of": 9}
-    found = {"set": ["nli.least=0.4", "nli.least_doubted=1.0"], "unchosen": ["nli.least_doubted"], "reached": True}
+    found = {
+        "set": ["nli.least=0.4", "nli.least_doubted=1.0"],
+        "unchosen": ["nli.least_doubted"],
+        "reached": True,
+        "learned": 0,
+    }
     told = list(lines({**found, "measured": {"precision": rate}, "wanted_precision": 0.9}))
     assert "nli.least_doubted is 1.0 for want of pairs: no faithful one was left to choose it by" in told

@@ -11,6 +11,7 @@ from rewrite import entailment
 from rewrite.calibrated import Calibration
 from rewrite.claims import denied
 from rewrite.contrasts import Contrast, contrasts
+from rewrite.entailment import Inference
 from rewrite.filters import nli
 from rewrite.filters.nli import NLI
 from rewrite.frames import scene
@@ -123,25 +124,26 @@ SWAPPED = ("A man hits a woman.", "A woman hits a man.")
 
 def test_a_claim_counts_by_how_much_more_it_is_denied_than_its_opposite(monkeypatch: pytest.MonkeyPatch) -> None:
     judge = hearing(monkeypatch, {"The woman hits the man.": 4.0, "The man hits the woman.": 1.0})
-    assert denied("m", [SWAPPED, ("A man runs.", "A man is running.")], 8).tolist() == [[3.0, 0.0], [0.0, 0.0]]
+    ways = [SWAPPED, ("A man runs.", "A man is running.")]
+    assert denied(Inference("m"), ways, 8).tolist() == [[3.0, 0.0], [0.0, 0.0]]
     assert (SWAPPED[0], "The woman hits the man.") in judge.pairs  # the source is asked what the rewrite claims
 
 
 def test_what_is_denied_less_than_its_opposite_speaks_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     hearing(monkeypatch, {"The woman hits the man.": 1.0})
-    found = denied("m", [("A man hits a woman.", "A man struck at a woman who hits him.")], 8)
+    found = denied(Inference("m"), [("A man hits a woman.", "A man struck at a woman who hits him.")], 8)
     assert (found >= 0).all()
 
 
 def test_denial_is_read_from_the_class_of_contradiction_else_from_entailments(
     tiny_nli: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge, _ = entailment._opened(str(tiny_nli))
+    judge, _ = entailment._opened(Inference(str(tiny_nli)))
     assert judge.denies == 0
     logits = np.array([[2.0, 0.0, 0.0]], np.float32)
-    assert entailment.denial(str(tiny_nli), logits) == pytest.approx([2 - np.log(2)], abs=1e-5)
+    assert entailment.denial(Inference(str(tiny_nli)), logits) == pytest.approx([2 - np.log(2)], abs=1e-5)
     monkeypatch.setattr(judge, "denies", None)
-    assert entailment.denial(str(tiny_nli), logits) == pytest.approx([np.log(np.exp(2) + 1)], abs=1e-5)
+    assert entailment.denial(Inference(str(tiny_nli)), logits) == pytest.approx([np.log(np.exp(2) + 1)], abs=1e-5)
 
 
 def weighed(monkeypatch: pytest.MonkeyPatch, bias: float, against: tuple[float, float] = (2.0, 2.0)) -> None:

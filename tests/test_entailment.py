@@ -11,6 +11,7 @@ import tiny_onnx
 from conftest import MODELS
 
 from rewrite import entailment
+from rewrite.entailment import Inference
 from rewrite.errors import ModelError
 from rewrite.filters.nli import NLI
 from rewrite.pairs import read_pairs
@@ -22,29 +23,29 @@ TUNING = Path(__file__).resolve().parents[1] / "benchmarks" / "probe" / "tuning.
 
 
 def test_the_probabilities_of_a_models_classes_sum_to_one(tiny_nli: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = entailment.said(str(tiny_nli), [("a man", "a dog"), ("a dog", "a man")], 2).logits
-    judge, _ = entailment._opened(str(tiny_nli))
+    found = entailment.said(Inference(str(tiny_nli)), [("a man", "a dog"), ("a dog", "a man")], 2).logits
+    judge, _ = entailment._opened(Inference(str(tiny_nli)))
     shares = []
     for asked in range(3):
         monkeypatch.setattr(judge, "asked", asked)
-        shares.append(entailment.share(str(tiny_nli), found))
+        shares.append(entailment.share(Inference(str(tiny_nli)), found))
     assert np.sum(shares, axis=0) == pytest.approx([1.0, 1.0])
     assert (np.argsort(np.stack(shares, axis=1)) == np.argsort(found)).all()
 
 
 def test_no_pairs_are_given_no_numbers(tiny_nli: Path) -> None:
-    none = entailment.said(str(tiny_nli), [], 2)
-    assert entailment.share(str(tiny_nli), none.logits).shape == (0,)
+    none = entailment.said(Inference(str(tiny_nli)), [], 2)
+    assert entailment.share(Inference(str(tiny_nli)), none.logits).shape == (0,)
     assert NLI(model=str(tiny_nli)).judge([]) == []
 
 
 def test_pairs_are_forgotten_before_they_fill_the_memory(tiny_nli: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ways = [("a man", "a dog"), ("a dog", "a man"), ("a cat", "a man")]
-    first = entailment.said(str(tiny_nli), ways, 2).logits
-    _, known = entailment._opened(str(tiny_nli))
+    first = entailment.said(Inference(str(tiny_nli)), ways, 2).logits
+    _, known = entailment._opened(Inference(str(tiny_nli)))
     assert all(row.base is None for row in known.values())
     monkeypatch.setattr(entailment, "_REMEMBERED", 0)
-    assert entailment.said(str(tiny_nli), ways[:1], 2).logits == pytest.approx(first[:1], abs=1e-5)
+    assert entailment.said(Inference(str(tiny_nli)), ways[:1], 2).logits == pytest.approx(first[:1], abs=1e-5)
     assert len(known) == 1
 
 
@@ -63,7 +64,7 @@ def onnx(tmp_path: Path) -> Path:
 
 def test_an_onnx_model_reads_ids_padded_as_its_tokenizer_does(onnx: Path) -> None:
     mean = (1 + 2 + 1 + 5 * tiny_onnx.WORDS["<pad>"]) / tiny_onnx.LENGTH
-    found = entailment.said(str(onnx), [("a man", "a"), ("a man " * 9, "a " * 9)], 1).logits
+    found = entailment.said(Inference(str(onnx)), [("a man", "a"), ("a man " * 9, "a " * 9)], 1).logits
     cut = (1 + 2 + 1 + 2 + 1 + 1 + 1 + 1) / tiny_onnx.LENGTH  # four words of each
     assert found == pytest.approx(np.array([[mean, -mean], [cut, -cut]]))
     evidence = NLI(model=str(onnx / "tiny.onnx")).evidence([("a", "man")])
@@ -74,7 +75,7 @@ def test_an_onnx_model_reads_ids_padded_as_its_tokenizer_does(onnx: Path) -> Non
 
 def test_an_onnx_model_shows_what_its_classifier_read(onnx: Path) -> None:
     pad = tiny_onnx.WORDS["<pad>"]
-    assert entailment.said(str(onnx), [("a man", "a")], 1).pooled.tolist() == [[1, 2, 1, *[pad] * 5]]
+    assert entailment.said(Inference(str(onnx)), [("a man", "a")], 1).pooled.tolist() == [[1, 2, 1, *[pad] * 5]]
 
 
 def test_an_onnx_model_that_nobody_calibrated_is_refused(onnx: Path) -> None:
@@ -85,23 +86,23 @@ def test_an_onnx_model_that_nobody_calibrated_is_refused(onnx: Path) -> None:
 def test_numbers_that_are_none_are_refused(onnx: Path) -> None:
     tiny_onnx.write(onnx, (float("nan"), 1.0))
     with pytest.raises(ModelError, match="gives numbers that are none"):
-        entailment.said(str(onnx), [("a", "man")], 1)
+        entailment.said(Inference(str(onnx)), [("a", "man")], 1)
 
 
 def test_a_broken_onnx_model_is_one_clear_line(onnx: Path) -> None:
     tiny_onnx.write(onnx, name="pixels")
     with pytest.raises(ModelError, match="asks for pixels"):
-        entailment.said(str(onnx), [("a", "man")], 1)
+        entailment.said(Inference(str(onnx)), [("a", "man")], 1)
     whole = (onnx / "tiny.onnx").read_bytes()
     (onnx / "tiny.onnx").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ModelError, match="is no ONNX model"):
-        entailment.said(str(onnx), [("a", "man")], 1)
+        entailment.said(Inference(str(onnx)), [("a", "man")], 1)
     (onnx / "tokenizer.json").write_text("{")
     tiny_onnx.write(onnx.parent / "other")
     (onnx / "tiny.onnx").write_bytes((onnx.parent / "other" / "tiny.onnx").read_bytes())
     entailment._load.cache_clear()
     with pytest.raises(ModelError, match="is no tokenizer"):
-        entailment._load(str(onnx), "")
+        entailment._load(str(onnx), "", "")
 
 
 def test_what_an_onnx_model_says_of_a_pair_does_not_hang_on_its_neighbours() -> None:
@@ -110,15 +111,15 @@ def test_what_an_onnx_model_says_of_a_pair_does_not_hang_on_its_neighbours() -> 
     if not folder.is_dir():
         pytest.skip(f"{folder} is not there: set TRCLIP_NLI to a folder of one .onnx and its tokenizer.json")
     ways = [(p.source, p.rewrite) for p in read_pairs(TUNING)[:6]]
-    judge, _ = entailment._opened(str(folder))
+    judge, _ = entailment._opened(Inference(str(folder)))
     assert (judge.read(ways, 32) == np.stack([judge.read([way], 32)[0] for way in ways])).all()
 
 
 @pytest.mark.parametrize("ways", [1, 7])
 def test_a_cross_encoder_shows_what_its_classifier_read_in_the_order_of_the_pairs(tiny_nli: Path, ways: int) -> None:
     pairs = [("a man " * (n % 3 + 1), "a dog " * (n + 1)) for n in range(ways)]
-    found = entailment.said(str(tiny_nli), pairs, 2)
-    judge, _ = entailment._opened(str(tiny_nli))
+    found = entailment.said(Inference(str(tiny_nli)), pairs, 2)
+    judge, _ = entailment._opened(Inference(str(tiny_nli)))
     (classifier,) = [m for m in judge._model.modules() if getattr(m, "out_features", None) == judge.classes]
     again = found.pooled @ classifier.weight.detach().numpy().T + classifier.bias.detach().numpy()
     assert again == pytest.approx(found.logits, abs=1e-5)
@@ -127,9 +128,9 @@ def test_a_cross_encoder_shows_what_its_classifier_read_in_the_order_of_the_pair
 
 
 def test_an_onnx_model_may_keep_its_weights_in_a_file_beside_it(onnx: Path) -> None:
-    before = entailment.said(str(onnx), [("a man", "a")], 1)
+    before = entailment.said(Inference(str(onnx)), [("a man", "a")], 1)
     saved_apart(onnx / "tiny.onnx", "tiny.onnx_data")
-    after = entailment.said(str(onnx), [("a man", "a")], 1)
+    after = entailment.said(Inference(str(onnx)), [("a man", "a")], 1)
     assert (before.logits == after.logits).all()
     assert (before.pooled == after.pooled).all()
 
@@ -137,7 +138,7 @@ def test_an_onnx_model_may_keep_its_weights_in_a_file_beside_it(onnx: Path) -> N
 def test_weights_in_a_file_that_no_digest_sees_are_refused(onnx: Path) -> None:
     saved_apart(onnx / "tiny.onnx", "elsewhere")
     with pytest.raises(ModelError, match=r"has weights in elsewhere.*tiny\.onnx_data"):
-        entailment.said(str(onnx), [("a man", "a")], 1)
+        entailment.said(Inference(str(onnx)), [("a man", "a")], 1)
 
 
 def saved_apart(file: Path, name: str) -> None:
@@ -160,7 +161,7 @@ def test_an_onnx_model_that_gives_no_row_of_classes_is_refused(onnx: Path) -> No
     model.graph.output[0].type.tensor_type.ClearField("shape")
     onnx_format.save(model, str(onnx / "tiny.onnx"))
     with pytest.raises(ModelError, match="gives no row of classes for a pair"):
-        entailment.said(str(onnx), [("a man", "a")], 1)
+        entailment.said(Inference(str(onnx)), [("a man", "a")], 1)
 
 
 BIASED = [("Gemm", ["x", "w", "b"], "logits")]
@@ -205,5 +206,5 @@ def test_the_last_linear_layer_of_an_onnx_model_is_found(layer: list[tuple[str, 
 
 def test_what_was_read_both_ways_is_added(tiny_nli: Path) -> None:
     way, back = ("a man", "a dog"), ("a dog", "a man")
-    both = entailment.said(str(tiny_nli), [way, back], 2).pooled.sum(axis=0)
+    both = entailment.said(Inference(str(tiny_nli)), [way, back], 2).pooled.sum(axis=0)
     assert NLI(model=str(tiny_nli)).evidence([way]).pooled[0] == pytest.approx(both)

@@ -122,7 +122,6 @@ def test_every_shipped_calibration_can_be_read() -> None:
             assert known.encoder == ("" if name == "alone" else name)
             assert known.weighing is not None
             assert len(known.weighing.low) % 2 == (name != "alone")
-            assert known.weighing.pooled
         assert shipped(model, "an encoder that nobody measured") == shipped(model, "")
     assert shipped("a model that nobody measured", "") is None
 
@@ -130,8 +129,8 @@ def test_every_shipped_calibration_can_be_read() -> None:
 def test_what_was_measured_belongs_to_the_encoder_that_the_tests_have(minilm: Path) -> None:
     import yaml
 
-    (table,) = yaml.safe_load(calibrated._FILE.read_bytes()).values()
-    assert numbers_digest(minilm) in table
+    tables = yaml.safe_load(calibrated._FILE.read_bytes()).values()
+    assert any(numbers_digest(minilm) in table for table in tables)
 
 
 class Heard(Silent):

@@ -1,9 +1,10 @@
 """Is everything there, and nothing more? Content that one caption has and the other has not.
 
 Each unit of content looks for its like in the other caption: by concept, by stem, by WordNet's senses, else by the
-cosine of the two words' own vectors, so that a synonym the lexicon does not know costs little. What finds none came in, or went out. Where both
-happened, half of each is taken for new words of old things; one verb in another's place is another act all the same,
-and so is one thing in another's place where all around them stayed: who words it anew seldom changes one noun alone.
+cosine of the two words' own vectors, so that a synonym the lexicon does not know costs little. What finds none came in,
+or went out. Where both happened, half of each is taken for new words of old things; one verb in another's place is
+another act all the same, and so is one thing in another's place where all around them stayed: who words it anew seldom
+changes one noun alone.
 """
 
 from __future__ import annotations
