@@ -24,7 +24,7 @@ DOWN, UP = ".down", ".up"
 LEARNED = "learned"  # the name of what it was fitted to, beside its weights
 _FACTORS = {"Gemm": (0, 1), "MatMul": (0, 1), "MatMulInteger": (0, 1)}  # places of a linear layer's two factors
 _QUANTISED = "_quantized"  # what onnxruntime adds to the name of weights that it made eight bits
-_STILL_BARE = ("Cast", "Mul")  # what follows a layer of eight bits before its numbers are those of floats
+_STILL_BARE = {"MatMulInteger": "Cast", "Cast": "Mul"}  # what follows, until a layer of eight bits gives floats
 _CHARACTERS = 16  # of a digest, in hexadecimal: 64 bits
 
 
@@ -36,7 +36,7 @@ class Adapter(NamedTuple):
         low_rank: by name of a linear layer's weights, (in, r) and (r, out) float32.
         anew: by name, tensors that take the place of the model's, float32.
         entailment: the class that means entailment once the model is adapted.
-        learned: (n,) uint64, `mark` of each caption that it was fitted to.
+        learned: (n,) uint64, `mark` of the source of each pair that it was fitted to.
         digest: sha256 of the file.
     """
 
@@ -48,13 +48,17 @@ class Adapter(NamedTuple):
     digest: str
 
 
-@lru_cache(maxsize=2)
 def read_adapter(file: Path) -> Adapter:
     """The adapter in a .safetensors file.
 
     Raises:
         ModelError: it is not there, or is none.
     """
+    return _read(file.absolute(), file.stat().st_mtime_ns if file.exists() else 0)
+
+
+@lru_cache(maxsize=2)
+def _read(file: Path, _stamp: int) -> Adapter:
     import numpy as np
     from safetensors import SafetensorError, safe_open
 
@@ -69,7 +73,8 @@ def read_adapter(file: Path) -> Adapter:
     floats = {name: tensor.astype(np.float32) for name, tensor in held.items()}
     layers = [name.removesuffix(DOWN) for name in floats if name.endswith(DOWN)]
     pairs = {name: (floats.pop(name + DOWN), floats.pop(name + UP, np.zeros((0, 0)))) for name in layers}
-    if not pairs or any(down.shape[1:] != up.shape[:1] for down, up in pairs.values()):
+    fits = all(down.ndim == up.ndim == 2 and down.shape[1] == up.shape[0] for down, up in pairs.values())
+    if not pairs or not fits:
         raise ModelError(file, "is no adapter of a model", "Give a file that benchmarks/adapt.py wrote.")
     return Adapter(of, pairs, floats, entailment, learned, digest_file(file))
 
@@ -81,14 +86,14 @@ def shipped_adapter(model: str) -> Path | None:
 
 
 def mark(caption: str) -> int:
-    """64 bits of a caption's digest: what an adapter keeps of the captions that it was fitted to."""
+    """64 bits of a caption's digest: what an adapter keeps of the pairs that it was fitted to, for their sources."""
     return int(digest(caption)[:_CHARACTERS], 16)
 
 
-def learned_of(adapter: Adapter, captions: Sequence[str]) -> int:
-    """How many of these it was fitted to: what it says of those is bolder than what it says of others."""
+def learned_of(adapter: Adapter, sources: Sequence[str]) -> int:
+    """How many of these it has met as sources: of their rewrites it speaks bolder than of others."""
     known = set(adapter.learned.tolist())
-    return sum(mark(caption) in known for caption in captions)
+    return sum(mark(source) in known for source in sources)
 
 
 def adapt(graph: GraphProto, adapter: Adapter) -> None:
@@ -122,7 +127,7 @@ def _add_beside(
     rounded = makers.get(reads)
     x = rounded.input[0] if rounded is not None and rounded.op_type == "DynamicQuantizeLinear" else reads
     last = linear
-    while linear.op_type == "MatMulInteger" and (after := _only_after(graph, last)).op_type in _STILL_BARE:
+    while linear.op_type == "MatMulInteger" and (after := _only_after(graph, last)) is not None:
         last = after
     given, bare = last.output[0], f"{name}.bare"
     last.output[0] = bare
@@ -141,5 +146,8 @@ def _weights_of(node: NodeProto) -> str:
     return node.input[_FACTORS[node.op_type][1]] if node.op_type in _FACTORS else ""
 
 
-def _only_after(graph: GraphProto, node: NodeProto) -> NodeProto:
-    return next(one for one in graph.node if node.output[0] in one.input)
+def _only_after(graph: GraphProto, node: NodeProto) -> NodeProto | None:
+    """What makes floats of eight-bit numbers, and scales them, right behind a node."""
+    readers = [one for one in graph.node if node.output[0] in one.input]
+    wanted = _STILL_BARE.get(node.op_type)
+    return readers[0] if len(readers) == 1 and readers[0].op_type == wanted else None

@@ -71,6 +71,8 @@ def calibrate(
     stated = [f"{name}={value}" for name, value in chosen.thresholds.items()]
     if chosen.weighing is not None:
         stated.append(f"nli.weighing={filters['nli'].described(chosen.weighing, _loud_above(table))}")
+    if "nli" in filters and filters["nli"].adapter:
+        stated.append(f"nli.adapter={filters['nli'].adapter}")  # the weighing belongs to it
     found = {
         "set": stated,
         "wanted_precision": precision,
@@ -96,7 +98,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"{name} {rate['value']:.3f} [{rate['low']:.3f}, {rate['high']:.3f}] (cross-validated over sources)"
     if found["learned"]:
         yield (
-            f"the model's adapter was fitted to {found['learned']} of these pairs: what is measured on them flatters. "
+            f"the model's adapter has met the sources of {found['learned']} pairs: what is measured on them flatters. "
             "Give pairs of your own, or --set nli.adapter=none."
         )
     if not found["reached"]:

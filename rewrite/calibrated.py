@@ -55,7 +55,7 @@ class Calibration:
         return {**asdict(self), "weighing": self.weighing.described() if self.weighing else None}
 
 
-UNCALIBRATED = Calibration(0.5, 0.8, 1.0, None, "")  # of probabilities of entailment
+UNCALIBRATED = Calibration(0.5, 0.8, 1.0, None, "", 0.5)  # of probabilities of entailment
 
 
 @lru_cache(maxsize=8)
@@ -75,11 +75,12 @@ def shipped(model: str, encoder: str) -> Calibration | None:
 
 
 @lru_cache(maxsize=8)
-def stated(weighing: str, model: str, encoder: str, least: float, least_doubted: float) -> Calibration:
+def stated(weighing: str, model: str, bare: str, encoder: str, least: float, least_doubted: float) -> Calibration:
     """The setting `nli.weighing` with its thresholds.
 
     Args:
         model, encoder: digests of what it is to be used with.
+        bare: digest of the model without its adapter; the same where it has none.
 
     Raises:
         SettingError: it is none, or was made with other models.
@@ -89,8 +90,12 @@ def stated(weighing: str, model: str, encoder: str, least: float, least_doubted:
         of, needs = str(found["of"]), str(found["encoder"])
     except (ValueError, KeyError, TypeError) as error:
         raise SettingError(_WHERE, f"is none ({error!r})", _REMEDY) from None
+    if of == bare != model:
+        todo = "Run with --set nli.adapter=none, or run cli.py calibrate again."
+        raise SettingError(_WHERE, "was made without the adapter that the model has now", todo)
     if of != model:
-        raise SettingError(_WHERE, "is of another NLI model", "Run cli.py calibrate with this one.")
+        what = "is of another NLI model, or of another adapter"
+        raise SettingError(_WHERE, what, "Run cli.py calibrate with this one.")
     if needs not in ("", encoder):
         todo = "Set nli.encoder to it, or keep similarity with it in the chain."
         raise SettingError(_WHERE, "needs the sentence encoder that it was made with", todo)
@@ -99,7 +104,10 @@ def stated(weighing: str, model: str, encoder: str, least: float, least_doubted:
 
 def setting_of(weighing: Weighing, contradiction_above: float, model: str, encoder: str) -> str:
     """The setting `nli.weighing` that `stated` reads."""
-    kept = {"of": model, "encoder": encoder, "contradiction_above": contradiction_above, **weighing.described()}
+    # Of a model that is not loud of contradictions, what both ways say is entailment.
+    below = {"contradicted_below": UNCALIBRATED.contradicted_below if contradiction_above == 1 else 0.0}
+    named = {"of": model, "encoder": encoder, "contradiction_above": contradiction_above}
+    kept = {**named, **below, **weighing.described()}
     return json.dumps(kept, separators=(",", ":"))
 
 

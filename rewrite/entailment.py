@@ -5,7 +5,7 @@ than the classes tell.
 
 Two kinds, told apart by what a folder holds: a sentence-transformers CrossEncoder (folder or hub name; `share` is the
 probability of entailment), and an ONNX file with its tokenizer (`share` is the probability of its last class, which is
-taken for that of contradiction too).
+taken for that of contradiction too; with an adapter, that of entailment).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from rewrite.adapter import read_adapter
 from rewrite.errors import ModelError
 from rewrite.weights import is_onnx, locate, weights_digest
 
@@ -42,7 +43,7 @@ class Judge(Protocol):
     Attributes:
         classes: how many it has, K.
         asked: the class whose probability `share` gives.
-        denies: the class of contradiction; None where the model has none.
+        denies: the class of contradiction; None where the model has none, or has an adapter.
     """
 
     classes: int
@@ -112,7 +113,8 @@ def denial(inference: Inference, logits: np.ndarray) -> np.ndarray:
 
 def _opened(inference: Inference) -> tuple[Judge, dict[tuple[str, str], np.ndarray]]:
     path = locate(inference.model, "an NLI model")
-    return _load(str(path), inference.adapter, weights_digest(path))
+    adapter = read_adapter(Path(inference.adapter)).digest if inference.adapter else ""
+    return _load(str(path), inference.adapter, f"{weights_digest(path)}{adapter}")
 
 
 @lru_cache(maxsize=1)

@@ -42,7 +42,7 @@ class OnnxJudge:
     """
 
     asked = -1
-    denies: int | None = -1  # loud of what is denied; such a model is calibrated before it is used, or has an adapter
+    denies: int | None = -1  # loud of what is denied; such a model is calibrated before it is used
 
     def __init__(self, path: Path, adapter: Path | None = None) -> None:
         file, words = onnx_files(path)
@@ -63,6 +63,9 @@ class OnnxJudge:
         if short[0].ndim != 2:
             raise ModelError(file, "gives no row of classes for a pair", "Export it as a text classifier.")
         self.classes = short[0].shape[1]
+        if not -self.classes <= self.asked < self.classes:
+            what = f"means class {self.asked} of a model with {self.classes}"
+            raise ModelError(adapter or file, what, "Run with nli.adapter=none.")
         if any(rows.ndim != 2 for rows in short) or short[-1].shape != long[-1].shape:
             del self._shown[1:]  # of each token, say: no vector of the pair
 

@@ -9,6 +9,8 @@ import gzip
 from functools import lru_cache
 from pathlib import Path
 
+from rewrite.manifest import digest_file
+
 _FILE = Path(__file__).resolve().parent / "lexicons" / "wordnet.txt.gz"
 _NONE: frozenset[int] = frozenset()
 
@@ -17,6 +19,12 @@ def synonyms(one: str, other: str) -> bool:
     """Whether two words or phrases, in their dictionary forms, share a sense that is among the commonest of both."""
     known = _senses()
     return not known.get(one, _NONE).isdisjoint(known.get(other, _NONE))
+
+
+@lru_cache(maxsize=1)
+def synonyms_digest() -> str:
+    """sha256 of the file."""
+    return digest_file(_FILE)
 
 
 @lru_cache(maxsize=1)

@@ -15,9 +15,10 @@ from rewrite import entailment
 from rewrite.adapter import _FOLDER, LEARNED, Adapter, adapt, mark, read_adapter, shipped_adapter
 from rewrite.calibrated import Calibration, shipped
 from rewrite.entailment import Inference
-from rewrite.errors import ModelError
+from rewrite.errors import ModelError, SettingError
 from rewrite.filters.nli import NLI
 from rewrite.manifest import digest
+from rewrite.weighing import revived
 from rewrite.weights import numbers_digest
 
 PAIR = ("a man", "a")
@@ -115,10 +116,32 @@ def test_an_adapter_of_another_model_is_refused(onnx: Path, tmp_path: Path) -> N
         NLI(model=str(onnx), adapter=str(file)).identity()
     for tensors in ({"v.down": DOWN, "v.up": UP}, {"v": UP}, {"w": UP}):
         file = written(tmp_path / "b.safetensors", onnx, **tensors)
-        read_adapter.cache_clear()
         with pytest.raises(ModelError, match=r"adapter of another model \(no "):
             entailment.said(Inference(str(onnx), str(file)), [PAIR], 1)
-        entailment._load.cache_clear()
+
+
+def test_a_layer_of_eight_bits_without_a_bias_is_adapted_too() -> None:
+    pytest.importorskip("onnx", reason="an extra: pip install -e '.[onnx]'")
+    from onnx import helper
+
+    nodes = [
+        helper.make_node("MatMulInteger", ["q", "w_quantized", "z"], ["i"]),
+        helper.make_node("Cast", ["i"], ["f"], to=1),
+        helper.make_node("Mul", ["f", "t"], ["logits"]),
+    ]
+    graph = helper.make_graph(nodes, "g", [], [])
+    adapt(graph, Adapter("", {"w": (DOWN, UP)}, {}, 0, np.zeros(0, np.uint64), ""))
+    assert [node.op_type for node in graph.node] == ["MatMulInteger", "Cast", "Mul", "MatMul", "MatMul", "Add"]
+    assert graph.node[-1].output == ["logits"]
+
+
+def test_an_adapter_that_means_a_class_that_is_not_there_is_refused(onnx: Path, tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    file = tmp_path / "a.safetensors"
+    save_file({"w.down": DOWN, "w.up": UP}, str(file), {"of": numbers_digest(onnx), "entailment": "7"})
+    with pytest.raises(ModelError, match="means class 7 of a model with 2"):
+        entailment.said(Inference(str(onnx), str(file)), [PAIR], 1)
 
 
 def test_a_file_that_is_no_adapter_is_refused(onnx: Path, tmp_path: Path) -> None:
@@ -155,14 +178,27 @@ def test_a_model_with_its_adapter_is_calibrated_by_itself(onnx: Path, tmp_path: 
         with_it.identity()
 
 
+def test_a_weighing_made_without_the_adapter_is_told_so(onnx: Path, tmp_path: Path) -> None:
+    few = revived(
+        {"bias": 0.0, "weights": [0.0] * 14, "against": [0, 0]}
+        | {"low": [-1.0] * 4, "high": [1.0] * 4, "middle": [0.0] * 4, "scale": [1.0] * 4},
+        "here",
+    )
+    old = NLI(model=str(onnx)).described(few, 0.5)
+    adapter = str(written(tmp_path / "a.safetensors", onnx))
+    assert NLI(model=str(onnx), weighing=old, least=0.5, least_doubted=0.5).identity()["adapter"] == "none"
+    with pytest.raises(SettingError, match=r"without the adapter.*nli\.adapter=none"):
+        NLI(model=str(onnx), weighing=old, least=0.5, least_doubted=0.5, adapter=adapter).identity()
+
+
 def test_calibrate_says_which_pairs_the_adapter_was_fitted_to(onnx: Path, tmp_path: Path) -> None:
     plug = NLI(model=str(onnx), adapter=str(written(tmp_path / "a.safetensors", onnx)))
     assert plug.learned(["A man runs.", "A man walks.", "A man runs."]) == 2
     assert NLI(model=str(onnx)).learned(["A man runs."]) == 0
     rate = {"value": 1.0, "low": 0.9, "high": 1.0}
     found = {"set": [], "unchosen": [], "measured": {"recall": rate}, "reached": True, "learned": 2}
-    assert any("fitted to 2 of these pairs" in line for line in calibration.lines(found))
-    assert not any("fitted" in line for line in calibration.lines({**found, "learned": 0}))
+    assert any("sources of 2 pairs" in line for line in calibration.lines(found))
+    assert not any("flatters" in line for line in calibration.lines({**found, "learned": 0}))
 
 
 @pytest.mark.parametrize(
@@ -190,6 +226,8 @@ def test_shipped_adapters_learned_from_the_tuning_half_alone() -> None:
     probe = Path(__file__).resolve().parents[1] / "benchmarks" / "probe"
     for file in _FOLDER.glob("*.safetensors"):
         known = set(read_adapter(file).learned.tolist())
-        for name in ("test", "fresh", "third", "fourth"):
+        learned = [json.loads(line)["source"] for line in (probe / "tuning.jsonl").read_text().splitlines()]
+        assert known == {mark(text) for text in learned}
+        for name in ("test", "fresh", "third", "fourth", "fifth"):
             texts = [json.loads(line)["source"] for line in (probe / f"{name}.jsonl").read_text().splitlines()]
             assert not known & {mark(text) for text in texts}, name

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from test_faithfulness import said
 
+from rewrite.filters.detail import _one_sense
+from rewrite.reading import read
 from rewrite.synonyms import _FILE, synonyms
 
 
@@ -32,6 +34,13 @@ def test_a_rare_word_for_the_same_is_no_new_detail(minilm: Path) -> None:
     model = {"model": str(minilm)}
     assert said("detail", "A monk buys a cask.", "A monk purchases a barrel.", **model) == ""
     assert said("detail", "A monk sells a cask.", "A monk buries a cask.", **model) == "replaced"
+
+
+@pytest.mark.parametrize(("act", "other"), [("attacks", "approaches"), ("arrests", "stops"), ("shoots", "films")])
+def test_what_our_lists_tell_apart_is_not_asked_of_wordnet(act: str, other: str) -> None:
+    one, two = (next(u for u in read(f"A monk {word} a nun.").units if u.word == word) for word in (act, other))
+    assert synonyms(one.lemma, two.lemma)
+    assert not _one_sense(one, two)
 
 
 def test_the_licence_that_wordnet_asks_to_be_kept_is_kept() -> None:

@@ -1,10 +1,10 @@
 """Is everything there, and nothing more? Content that one caption has and the other has not.
 
-Each unit of content looks for its like in the other caption: by concept, by stem, by WordNet's senses, else by the
-cosine of the two words' own vectors, so that a synonym the lexicon does not know costs little. What finds none came in,
-or went out. Where both happened, half of each is taken for new words of old things; one verb in another's place is
-another act all the same, and so is one thing in another's place where all around them stayed: who words it anew seldom
-changes one noun alone.
+Each unit of content looks for its like in the other caption: by concept, by stem, for a word that the lexicon does not
+know by WordNet's senses, else by the cosine of the two words' own vectors, so that an unknown synonym costs little.
+What finds none came in, or went out. Where both happened, half of each is taken for new words of old things; one verb
+in another's place is another act all the same, and so is one thing in another's place where all around them stayed: who
+words it anew seldom changes one noun alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rewrite.lexicon import lexicon
 from rewrite.reading import Reading, Unit, read
 from rewrite.records import Candidate, Verdict
 from rewrite.settings import describe, setting
-from rewrite.synonyms import synonyms
+from rewrite.synonyms import synonyms, synonyms_digest
 from rewrite.syntax import tags
 from rewrite.weights import weights_digest, written_name
 
@@ -63,6 +63,7 @@ class Detail:
             **settings,
             "model": written_name(self.model),
             "weights": weights_digest(path),
+            "synonyms": synonyms_digest(),
             **rule_identity(self.lexicon),
         }
 
@@ -121,14 +122,14 @@ class Detail:
             and _same(a.before, b.before)
             and _same(a.behind, b.behind)
             and float(near[a.unit.lemma] @ near[b.unit.lemma]) < self.same
-            and not synonyms(a.unit.lemma, b.unit.lemma)
+            and not _one_sense(a.unit, b.unit)
             for a in gone
             for b in come
         )
 
     def _share(self, unit: Unit, other: Reading, near: dict[str, Any]) -> float:
         """1 where nothing in the other caption is like it, 0 where something is."""
-        if any(synonyms(unit.lemma, u.lemma) for u in other.units):
+        if any(_one_sense(unit, u) for u in other.units):
             return 0.0
         best = max((float(near[unit.lemma] @ near[u.lemma]) for u in other.units), default=0.0)
         return min(1.0, max(0.0, (self.like - best) / (self.like - self.unlike)))
@@ -160,6 +161,11 @@ def _neighbours(reading: Reading, text: str, lacking: list[Unit], extend: str) -
         if letter in "NX" and any(unit is u for u in lacking):
             before = units[place - 1] if place else None
             yield _Placed(unit, before, units[place + 1] if place + 1 < len(units) else None, letter)
+
+
+def _one_sense(one: Unit, other: Unit) -> bool:
+    """Whether WordNet gives them a common sense, and our lists do not know both: to those "shoots" is not "films"."""
+    return not (one.concepts and other.concepts) and synonyms(one.lemma, other.lemma)
 
 
 def _same(one: Unit | None, other: Unit | None) -> bool:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 class NLI:
     """Reasons: contradicted, invented, dropped; role or order, where denied claims decide; of a doubt its own name.
 
+    A model with the library's adapter is asked no claims: what it denies is contradicted, whatever its kind.
+
     Stores `nli` in [0, 1], how sure it is that both say the same, by which candidates are kept; and `nli_forward`
     (source -> rewrite) and `nli_backward`, what the model itself says: the probability of entailment, of an ONNX model
     without an adapter that of its last class. Unset thresholds and weights are those measured for the model, by its
@@ -126,10 +128,10 @@ class NLI:
 
         return np.stack([share(self._inference(), way.logits) for way in self._both(ways)], axis=1)
 
-    def learned(self, captions: Sequence[str]) -> int:
-        """How many of these captions the model's adapter was fitted to."""
+    def learned(self, sources: Sequence[str]) -> int:
+        """How many of these sources of pairs the model's adapter was fitted to."""
         adapter = self.adapted()
-        return learned_of(read_adapter(adapter), captions) if adapter else 0
+        return learned_of(read_adapter(adapter), sources) if adapter else 0
 
     def described(self, weighing: Weighing, contradiction_above: float) -> str:
         """A fitted weighing as the setting `weighing`: with the digests of the models it belongs to."""
@@ -191,11 +193,12 @@ class NLI:
             if self.least is None or self.least_doubted is None:
                 todo = "Give the whole file that cli.py calibrate wrote by --settings, or set all three."
                 raise SettingError("nli.weighing", "needs the nli.least and nli.least_doubted chosen for it", todo)
-            return stated(self.weighing, model, encoder, self.least, self.least_doubted)
+            return stated(self.weighing, model, numbers_digest(path), encoder, self.least, self.least_doubted)
         known = shipped(model, encoder)
         if known is None and is_onnx(path):  # its numbers may mean anything
             todo = "Run cli.py calibrate and give its file by --settings."
-            raise ModelError(self.model, "is an NLI model that was never calibrated", todo)
+            what = "was never calibrated with this adapter" if self.adapted() else "was never calibrated"
+            raise ModelError(self.model, f"is an NLI model that {what}", todo)
         set_here = {name: value for name in ("least", "least_doubted") if (value := getattr(self, name)) is not None}
         return replace(known or UNCALIBRATED, **set_here)
 
