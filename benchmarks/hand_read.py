@@ -1,9 +1,10 @@
 """How good is the chain on real drafts? `python benchmarks/hand_read.py --corpus FOLDER [--json]`.
 
-results/hand_read.jsonl holds a person's verdict on 260 drafts of the 500-caption corpus of Qwen2.5-Coder-1.5B: row ids
-and faithful or not, read without knowing what any filter said (the captions are not ours to give away). The sample is
-130 drafts that the chain of that day kept and 130 that it dropped; each is weighted by its stratum, so that any chain's
-corpus of the same drafts can be measured: FOLDER is what `cli.py refilter` made of them. Intervals: 2,000 bootstraps.
+results/hand_read.jsonl holds verdicts on 200 drafts of the 500-caption corpus of Qwen2.5-Coder-1.5B: row ids and
+faithful or not, read twice without knowing what any filter said (the captions are not ours to give away). The sample is
+100 drafts that `strict` of commit cc9fc09 kept and 100 that it dropped; each is weighted by its stratum, so that any
+chain's corpus of the same drafts can be measured: FOLDER is what `cli.py refilter` made of them. Intervals: 2,000
+bootstraps.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import typer
 
 HERE = Path(__file__).resolve().parent
 VERDICTS = HERE / "results" / "hand_read.jsonl"
-SIZES = {"kept": 884, "dropped": 1084}  # drafts of each stratum in the whole corpus
+SIZES = {"kept": 662, "dropped": 1306}  # drafts of each stratum in the whole corpus
 COPIES = ("copy", "duplicates", "selection")  # these drop what is faithful and of no use
 
 
