@@ -47,8 +47,7 @@ def main(
         raise typer.Exit(2)
     model, words, weights = _opened(nli)
     with Terminal().step("lower layers", len(table.texts), "ways") as step:
-        lower = through_lower_layers(model, [words.encode(*way).ids for way in table.texts])
-        step.advance(len(lower))
+        lower = through_lower_layers(model, [words.encode(*way).ids for way in table.texts], step.advance)
     _write(out, fitted(model, lower, table, np.arange(len(table.keep)), "on all").tensors(weights), table, nli)
     if all_only:
         return
@@ -69,7 +68,7 @@ class _Pairs:
         import numpy as np
 
         from rewrite.chain import tidy
-        from rewrite.labelled import _weights
+        from rewrite.labelled import pair_weights
         from rewrite.pairs import read_pairs
 
         found = read_pairs(path)
@@ -77,7 +76,7 @@ class _Pairs:
         self.texts = [way for one, other in ways for way in ((one, other), (other, one))]
         self.keep, self.kinds = np.array([bool(p.keep) for p in found]), np.array([p.kind for p in found])
         self.writers = [json.loads(line)["id"][0] for line in path.read_text().splitlines()]
-        self.weight = _weights(found)
+        self.weight = pair_weights(found)
 
 
 def _opened(nli: Path) -> tuple[Any, Any, Mapping[str, str]]:

@@ -9,7 +9,7 @@ they are, so that they are run once.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +84,32 @@ class Upper(nn.Module):
         return found
 
 
+def classifier(vocabulary: int, *, width: int, layers: int, heads: int, inner: int) -> Any:
+    """A DeBERTa-v2 classifier of two classes as version 3 of the published models is built, its weights by chance."""
+    from transformers import DebertaV2Config, DebertaV2ForSequenceClassification
+
+    config = DebertaV2Config(
+        vocab_size=vocabulary,
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        intermediate_size=inner,
+        relative_attention=True,
+        position_buckets=256,
+        norm_rel_ebd="layer_norm",
+        share_att_key=True,
+        pos_att_type=["p2c", "c2p"],
+        position_biased_input=False,
+        type_vocab_size=0,
+        pooler_hidden_size=width,
+    )
+    return DebertaV2ForSequenceClassification(config).eval()
+
+
 def rebuilt(file: Path) -> tuple[Any, dict[str, str]]:
     """The model in an int8 ONNX file, in floats, and the names that its linear weights have in the graph."""
     import onnx
     from onnx import numpy_helper
-    from transformers import DebertaV2Config, DebertaV2ForSequenceClassification
 
     graph = onnx.load(str(file)).graph
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
@@ -106,29 +127,16 @@ def rebuilt(file: Path) -> tuple[Any, dict[str, str]]:
             layer = re.sub(r"\.(MatMul|Gemm_MatMul)_quant$", "", node.name.strip("/").replace("/", ".")[2:])
             names[layer] = node.input[1].removesuffix("_quantized")
             weights[f"{layer}.weight"] = floats(names[layer]).T
-    config = DebertaV2Config(
-        vocab_size=len(weights[words]),
-        hidden_size=384,
-        num_hidden_layers=12,
-        num_attention_heads=6,
-        intermediate_size=1536,
-        relative_attention=True,
-        position_buckets=256,
-        norm_rel_ebd="layer_norm",
-        share_att_key=True,
-        pos_att_type=["p2c", "c2p"],
-        position_biased_input=False,
-        type_vocab_size=0,
-        pooler_hidden_size=384,
-    )
-    model = DebertaV2ForSequenceClassification(config).eval()
+    model = classifier(len(weights[words]), width=384, layers=12, heads=6, inner=1536)
     model.load_state_dict({name: torch.from_numpy(np.array(tensor)) for name, tensor in weights.items()})
     return model, names
 
 
 @torch.inference_mode()
-def through_lower_layers(model: Any, sequences: Sequence[list[int]]) -> list[Tensor]:
-    """What layer `CUT` reads of each sequence of token ids: (tokens, width) bfloat16."""
+def through_lower_layers(
+    model: Any, sequences: Sequence[list[int]], advance: Callable[[int], None] = lambda done: None
+) -> list[Tensor]:
+    """What layer `CUT` reads of each sequence of token ids: (tokens, width) bfloat16. `advance` hears of those done."""
     encoder = model.deberta.encoder
     relative = encoder.get_rel_embedding()
     found: list[Any] = [None] * len(sequences)
@@ -142,6 +150,7 @@ def through_lower_layers(model: Any, sequences: Sequence[list[int]]) -> list[Ten
             x = _first(layer(x, attended, query_states=None, relative_pos=places, rel_embeddings=relative))
         for row, i in zip(x, some, strict=True):
             found[i] = row[: len(sequences[i])].bfloat16().clone()
+        advance(len(some))
     return found
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).resolve().parent / "adapters"  # those that the library ships
 DOWN, UP = ".down", ".up"
 LEARNED = "learned"  # the name of what it was fitted to, beside its weights
-_FACTORS = {"Gemm": (0, 1), "MatMul": (0, 1), "MatMulInteger": (0, 1)}  # places of a linear layer's two factors
+_LINEAR = ("Gemm", "MatMul", "MatMulInteger")  # what reads x first, then its weights
 _QUANTISED = "_quantized"  # what onnxruntime adds to the name of weights that it made eight bits
 _STILL_BARE = {"MatMulInteger": "Cast", "Cast": "Mul"}  # what follows, until a layer of eight bits gives floats
 _CHARACTERS = 16  # of a digest, in hexadecimal: 64 bits
@@ -123,7 +123,7 @@ def _add_beside(
     linear = next((node for node in graph.node if _weights_of(node) in (name, name + _QUANTISED)), None)
     if linear is None:
         raise ValueError(f"no linear layer {name}")
-    reads = linear.input[_FACTORS[linear.op_type][0]]
+    reads = linear.input[0]
     rounded = makers.get(reads)
     x = rounded.input[0] if rounded is not None and rounded.op_type == "DynamicQuantizeLinear" else reads
     last = linear
@@ -143,7 +143,7 @@ def _add_beside(
 
 
 def _weights_of(node: NodeProto) -> str:
-    return node.input[_FACTORS[node.op_type][1]] if node.op_type in _FACTORS else ""
+    return node.input[1] if node.op_type in _LINEAR else ""
 
 
 def _only_after(graph: GraphProto, node: NodeProto) -> NodeProto | None:

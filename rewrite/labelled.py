@@ -67,7 +67,7 @@ def measure(pairs: Sequence[Pair], filters: Mapping[str, Any], reporter: Reporte
     judged = judge_pairs(pairs, opened, reporter)
     return Labelled(
         keep=np.array([bool(p.keep) for p in pairs]),
-        weight=_weights(pairs),
+        weight=pair_weights(pairs),
         passed=np.array([r.kept for r in judged]),
         doubted=np.array([bool(r.flags) for r in judged]),
         similarity=np.array([r.scores.get("similarity", np.nan) for r in judged]),
@@ -75,7 +75,7 @@ def measure(pairs: Sequence[Pair], filters: Mapping[str, Any], reporter: Reporte
     )
 
 
-def _weights(pairs: Sequence[Pair]) -> np.ndarray:
+def pair_weights(pairs: Sequence[Pair]) -> np.ndarray:
     """(n,) all faults together as many as they are, those of each kind alike: a file's share of a kind is chance.
 
     And so is how many of the pairs in nearly the same words are faithful: the faithful pairs of each band of nearness

@@ -22,25 +22,8 @@ SEQUENCES = [[1, 7, 9, 2], [1, 5, 2, 8, 8, 2], [1, 3, 2]]
 @pytest.fixture
 def tiny() -> Any:
     """A DeBERTa-v2 classifier of ten thin layers, of which two are adapted."""
-    from transformers import DebertaV2Config, DebertaV2ForSequenceClassification
-
     torch.manual_seed(0)
-    config = DebertaV2Config(
-        vocab_size=11,
-        hidden_size=12,
-        num_hidden_layers=low_rank.CUT + 2,
-        num_attention_heads=2,
-        intermediate_size=8,
-        relative_attention=True,
-        position_buckets=8,
-        norm_rel_ebd="layer_norm",
-        share_att_key=True,
-        pos_att_type=["p2c", "c2p"],
-        position_biased_input=False,
-        type_vocab_size=0,
-        pooler_hidden_size=12,
-    )
-    return DebertaV2ForSequenceClassification(config).eval()
+    return low_rank.classifier(11, width=12, layers=low_rank.CUT + 2, heads=2, inner=8)
 
 
 def test_a_new_adapter_changes_nothing(tiny: Any) -> None:
